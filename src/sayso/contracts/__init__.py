@@ -1,0 +1,1 @@
+"""Floor 1: ports, and the values that cross between floors."""

@@ -1,0 +1,1 @@
+"""Floor 3: doors; parse, call one flow, render."""
