@@ -1,0 +1,79 @@
+"""Entries: facts in the ledger, past tense; each carries every value that the fold needs."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sayso.rules.words import Scope
+
+KINDS: Final = ("choice", "block", "pause", "link", "place", "event", "ack", "config", "seal")
+"""choice: somebody's word; block: a deliverability or policy fact set or lifted; pause; link: contact and address belong together;
+place: country; event: something that happened, no status change; ack: a connection's answer; config; seal: hash of a verdict batch."""
+
+BLOCKS: Final = ("hard_bounce", "soft_bounce", "complaint", "blacklist", "carrier_stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact about one subject. Times are microseconds since the epoch; `sub`, `about`, `other` are pseudonyms in hex."""
+
+    id: str
+    sub: str
+    kind: str
+    at: int
+    ts: int
+    act: str
+    src: str
+    by: str
+    via: str
+    effect: str = "applied"
+    scope: Scope | None = None
+    own: bool = False
+    strong: bool = False
+    method: str = ""
+    rule: str = ""
+    about: str = ""
+    old: str = ""
+    new: str = ""
+    until: int = 0
+    other: str = ""
+    other_kind: str = ""
+    primary: bool = False
+    x: tuple[tuple[str, str | int], ...] = ()
+
+
+def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[str, Any]:
+    """The fields of the entry's ledger leaf; absent values are left out, so that equal facts give equal bytes.
+
+    `ver` is the place in the subject's chain (from 1), `prev` the leaf hash before it in hex ("" for the first).
+    """
+    x: dict[str, str | int] = dict(entry.x)
+    for name in ("method", "old", "new", "other", "other_kind"):
+        value = getattr(entry, name)
+        if value:
+            x[name] = value
+    if entry.until:
+        x["until"] = entry.until
+    if entry.primary:
+        x["primary"] = 1
+    fields: dict[str, Any] = {
+        "v": 1, "id": entry.id, "t": entry.kind, "at": entry.at, "ts": entry.ts, "sub": entry.sub, "ver": ver, "prev": prev,
+        "act": entry.act, "src": entry.src, "by": entry.by, "via": entry.via, "effect": entry.effect, "d": commitment,
+    }  # fmt: skip
+    if entry.scope is not None:
+        fields["scope"] = [entry.scope.brand, entry.scope.channel, entry.scope.category]
+    optional = (("own", int(entry.own)), ("strong", int(entry.strong)), ("rule", entry.rule), ("about", entry.about), ("x", x))
+    fields.update({name: value for name, value in optional if value})
+    return fields
+
+
+def entry_of(fields: dict[str, Any]) -> Entry:
+    """The entry that a leaf's fields describe: the inverse of `leaf_fields`. Raises KeyError or ValueError when one is missing."""
+    x = dict(fields.get("x", {}))
+    taken = {name: x.pop(name, "") for name in ("method", "old", "new", "other", "other_kind")}
+    scope = fields.get("scope")
+    return Entry(
+        id=fields["id"], sub=fields["sub"], kind=fields["t"], at=fields["at"], ts=fields["ts"], act=fields["act"], src=fields["src"],
+        by=fields["by"], via=fields["via"], effect=fields["effect"], scope=Scope(*scope) if scope else None,
+        own=bool(fields.get("own")), strong=bool(fields.get("strong")), rule=fields.get("rule", ""), about=fields.get("about", ""),
+        until=int(x.pop("until", 0)), primary=bool(x.pop("primary", 0)), x=tuple(sorted(x.items())), **taken,
+    )  # fmt: skip

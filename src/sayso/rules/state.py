@@ -1,0 +1,196 @@
+"""State: the fold of a subject's entries. Everything in it is a maximum or a set, so no order of entries can change it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+from sayso.rules.entries import Entry
+from sayso.rules.words import Scope
+
+_K = TypeVar("_K")
+_V = TypeVar("_V", bound=tuple[Any, ...])
+
+SOFT_KEPT: Final = 5
+"""How many of the newest soft bounces are kept: as many as make a streak (standards 2.2)."""
+
+
+class At(NamedTuple):
+    """Where a stamp stands: the scope, who said it, and the contact it was about ("" when none was named)."""
+
+    scope: Scope
+    actor: str
+    about: str
+
+
+class Stamp(NamedTuple):
+    """One actor's latest word for a scope; greater (ts, out, entry) is later."""
+
+    ts: int
+    out: bool
+    entry: str
+    own: bool
+    method: str
+    src: str
+
+
+class Mark(NamedTuple):
+    """The latest word on one block: set or lifted."""
+
+    ts: int
+    on: bool
+    entry: str
+
+
+class Pause(NamedTuple):
+    """The latest pause of one brand; `until` 0 means ended."""
+
+    ts: int
+    until: int
+    entry: str
+
+
+class Link(NamedTuple):
+    """A tie to another subject: its kind, and when it was last made the primary one (0: never)."""
+
+    kind: str
+    primary: int
+    entry: str
+
+
+class Place(NamedTuple):
+    """The latest country that was stated (ISO 3166 alpha-2)."""
+
+    ts: int
+    country: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Registers, blocks, pauses and links of one subject, with its place in the chain."""
+
+    strong: Mapping[At, Stamp] = field(default_factory=dict)
+    weak: Mapping[At, Stamp] = field(default_factory=dict)
+    blocks: Mapping[str, Mark] = field(default_factory=dict)
+    soft: tuple[tuple[int, str], ...] = ()
+    delivered: int = 0
+    pauses: Mapping[str, Pause] = field(default_factory=dict)
+    links: Mapping[str, Link] = field(default_factory=dict)
+    place: Place | None = None
+    version: int = 0
+    length: int = 0
+    last_at: int = 0
+
+
+EMPTY: Final = State()
+
+
+def fold(state: State, entry: Entry) -> State:
+    """The state after one more entry of the same subject. `version` moves only when what decides has moved."""
+    after = _applied(state, entry) if entry.effect in ("applied", "unchanged", "superseded", "stored") else state
+    moved = _decisive(after) != _decisive(state)
+    return replace(after, version=state.version + moved, length=state.length + 1, last_at=max(state.last_at, entry.at))
+
+
+def _decisive(state: State) -> tuple[object, ...]:
+    bounced = state.blocks.get("hard_bounce")
+    return (
+        state.strong, state.weak, state.blocks, state.pauses, state.links, state.place,
+        bool(bounced and bounced.on and bounced.ts >= state.delivered), sum(ts >= state.delivered for ts, _ in state.soft),
+    )  # fmt: skip
+
+
+def _applied(state: State, entry: Entry) -> State:
+    match entry.kind:
+        case "choice":
+            return _with_choice(state, entry)
+        case "block" if entry.act == "soft_bounce":
+            kept = sorted({*state.soft, (entry.ts, entry.id)}, reverse=True)[:SOFT_KEPT]
+            return replace(state, soft=tuple(sorted(kept)))
+        case "block":
+            mark = Mark(entry.ts, entry.new == "set", entry.id)
+            return replace(state, blocks=_greatest(state.blocks, entry.act, mark))
+        case "pause":
+            brand = entry.scope.brand if entry.scope else "*"
+            return replace(state, pauses=_greatest(state.pauses, brand, Pause(entry.ts, entry.until, entry.id)))
+        case "link":
+            link = Link(entry.other_kind, entry.ts if entry.primary else 0, entry.id)
+            known = state.links.get(entry.other)
+            if known is not None and (known.primary, known.entry) >= (link.primary, link.entry):
+                return state
+            return replace(state, links={**state.links, entry.other: link})
+        case "place":
+            place = Place(entry.ts, entry.new, entry.id)
+            return replace(state, place=max(state.place, place) if state.place else place)
+        case "event" if entry.act == "mail.delivered":
+            return replace(state, delivered=max(state.delivered, entry.ts))
+        case _:
+            return state
+
+
+def _with_choice(state: State, entry: Entry) -> State:
+    if entry.scope is None:
+        raise ValueError(f"entry {entry.id} is a choice without a scope")
+    at = At(entry.scope, entry.by, entry.about)
+    stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src)
+    if entry.strong:
+        return replace(state, strong=_greatest(state.strong, at, stamp))
+    return replace(state, weak=_greatest(state.weak, at, stamp))
+
+
+def _greatest(held: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:
+    known = held.get(key)
+    return held if known is not None and known[:3] >= value[:3] else {**held, key: value}
+
+
+def to_bytes(state: State) -> bytes:
+    """Canonical JSON of everything but the place in the chain; equal states give equal bytes."""
+    short: dict[str, object] = {
+        "r": _rows(state.strong),
+        "w": _rows(state.weak),
+        "b": {name: [mark.ts, int(mark.on), mark.entry] for name, mark in state.blocks.items()},
+        "s": [list(soft) for soft in state.soft],
+        "d": state.delivered,
+        "p": {brand: list(pause) for brand, pause in state.pauses.items()},
+        "k": {other: list(link) for other, link in state.links.items()},
+        "c": list(state.place) if state.place else None,
+    }
+    return json.dumps({k: v for k, v in short.items() if v}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _rows(register: Mapping[At, Stamp]) -> list[list[str | int]]:
+    return sorted(
+        [a.scope.brand, a.scope.channel, a.scope.category, a.actor, a.about, s.ts, int(s.out), s.entry, int(s.own), s.method, s.src]
+        for a, s in register.items()
+    )
+
+
+def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 0) -> State:
+    """The state that `to_bytes` wrote. Raises ValueError on anything else: a state that cannot be read must never allow."""
+    if not raw:
+        return State(version=version, length=length, last_at=last_at)
+    try:
+        short = json.loads(raw)
+        return State(
+            strong=_register(short.get("r", ())),
+            weak=_register(short.get("w", ())),
+            blocks={name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in short.get("b", {}).items()},
+            soft=tuple((ts, entry) for ts, entry in short.get("s", ())),
+            delivered=short.get("d", 0),
+            pauses={brand: Pause(*pause) for brand, pause in short.get("p", {}).items()},
+            links={other: Link(*link) for other, link in short.get("k", {}).items()},
+            place=Place(*short["c"]) if "c" in short else None,
+            version=version,
+            length=length,
+            last_at=last_at,
+        )
+    except (TypeError, KeyError, AttributeError) as damaged:
+        raise ValueError(f"state cannot be read: {damaged}") from damaged
+
+
+def _register(rows: list[list[Any]]) -> dict[At, Stamp]:
+    return {
+        At(Scope(brand, channel, category), actor, about): Stamp(ts, bool(out), entry, bool(own), method, src)
+        for brand, channel, category, actor, about, ts, out, entry, own, method, src in rows
+    }
