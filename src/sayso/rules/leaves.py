@@ -1,0 +1,136 @@
+"""Ledger leaves: the canonical JSON bytes of one entry, and the commitment to the personal part that is kept apart from it.
+
+A leaf is UTF-8 JSON with sorted keys, no spaces, integers only, at most 65,535 bytes. Its fields are a closed list of which none
+carries personal data: people are pseudonyms, details are only committed to, so that erasing them breaks no proof.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+
+LEAF_BYTES_MAX: Final = 65_535
+SALT_BYTES: Final = 32
+_COMMITMENT_LABEL: Final = b"sayso/detail/1\0"
+_INT_END: Final = 1 << 63
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_PSEUDONYM: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_HASH_OR_NONE: Final = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+class LeafRefused(ValueError):
+    """Fields or bytes that are no leaf; the text names the field, never its value."""
+
+
+def build(fields: Mapping[str, Any]) -> bytes:
+    """The bytes of the leaf with these fields. Raises LeafRefused for unknown, missing or badly shaped ones, and above the limit."""
+    _check(fields)
+    try:
+        leaf = _canonical(fields)
+    except UnicodeEncodeError as error:
+        raise LeafRefused("a leaf is UTF-8, this text cannot be encoded") from error
+    if len(leaf) > LEAF_BYTES_MAX:
+        raise LeafRefused(f"a leaf has at most {LEAF_BYTES_MAX} bytes, this one has {len(leaf)}")
+    return leaf
+
+
+def parse(leaf: bytes) -> dict[str, Any]:
+    """The fields of a leaf. Raises LeafRefused for everything that `build` would not have written byte for byte."""
+    if len(leaf) > LEAF_BYTES_MAX:
+        raise LeafRefused(f"a leaf has at most {LEAF_BYTES_MAX} bytes")
+    try:
+        fields = json.loads(leaf.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float)
+    except LeafRefused:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise LeafRefused("a leaf is UTF-8 JSON") from error
+    if not isinstance(fields, dict):
+        raise LeafRefused("a leaf is a JSON object")
+    if build(fields) != leaf:
+        raise LeafRefused("a leaf has one canonical form, this is another")
+    return fields
+
+
+def commitment(salt: bytes, detail: bytes) -> bytes:
+    """The 32 bytes that bind a leaf to its detail: SHA-256("sayso/detail/1\\0" ∥ salt ∥ detail), with 32 random bytes of salt."""
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"the salt of a commitment has {SALT_BYTES} bytes")
+    return hashlib.sha256(_COMMITMENT_LABEL + salt + detail).digest()
+
+
+def _canonical(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(fields), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _no_float(_: str) -> NoReturn:
+    raise LeafRefused("numbers in a leaf are whole")
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int and 0 <= value < _INT_END
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_name(value: object) -> bool:
+    return type(value) is str and value != ""
+
+
+def _like(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+
+
+def _is_scope(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 3 and all(map(_is_name, value))
+
+
+def _is_extra(value: object) -> bool:
+    if not isinstance(value, dict) or not value:
+        return False
+    named = all(type(name) is str and _WORD.fullmatch(name) for name in value)
+    return named and all(_is_text(item) or (type(item) is int and abs(item) < _INT_END) for item in value.values())
+
+
+_REQUIRED: Final[Mapping[str, Callable[[object], bool]]] = {
+    "v": lambda value: type(value) is int and value == 1,
+    "id": _like(_UUID),
+    "t": _like(_WORD),
+    "at": _is_int,
+    "ts": _is_int,
+    "sub": _like(_PSEUDONYM),
+    "ver": lambda value: _is_int(value) and value != 0,
+    "prev": _like(_HASH_OR_NONE),
+    "act": _is_text,
+    "src": _is_text,
+    "by": _is_text,
+    "via": _is_text,
+    "effect": _is_name,
+    "d": _like(_HASH_OR_NONE),
+}
+_OPTIONAL: Final[Mapping[str, Callable[[object], bool]]] = {
+    "scope": _is_scope,
+    "own": lambda value: type(value) is int and value == 1,
+    "strong": lambda value: type(value) is int and value == 1,
+    "rule": _is_name,
+    "about": _like(_PSEUDONYM),
+    "x": _is_extra,
+}
+_FIELDS: Final = {**_REQUIRED, **_OPTIONAL}
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    missing = _REQUIRED.keys() - fields.keys()
+    if missing:
+        raise LeafRefused(f"a leaf needs {', '.join(sorted(missing))}")
+    for name, value in fields.items():
+        is_fit = _FIELDS.get(name)
+        if is_fit is None:
+            raise LeafRefused(f"a leaf has no field {str(name)[:32]!r}")
+        if not is_fit(value):
+            raise LeafRefused(f"the leaf field {name} has a value that does not fit it")
+    if (fields["ver"] == 1) != (fields["prev"] == ""):
+        raise LeafRefused("the first leaf of a chain has no prev, every later one has")
