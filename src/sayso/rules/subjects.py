@@ -186,8 +186,8 @@ def _phone(given: str, default_region: str | None) -> str:
             ) from None
         raise InvalidAddress(f"not a phone number: {error}") from None
     # Mexico dropped the 1 after +52 in 2019; lists written before still carry it, and it is the same line.
-    if number.country_code == 52 and re.fullmatch(r"1\d{10}", str(number.national_number)):
-        number.national_number = number.national_number - 10**10
+    if number.country_code == 52 and (line := re.fullmatch(r"1(\d{10})", str(number.national_number))):
+        number.national_number = int(line[1])
     if number.extension:
         raise InvalidAddress("a phone number must not have an extension: leave it out")
     if not phonenumbers.is_possible_number(number):
