@@ -72,6 +72,8 @@ class State:
 
     strong: Mapping[At, Stamp] = field(default_factory=dict)
     weak: Mapping[At, Stamp] = field(default_factory=dict)
+    left: frozenset[Scope] = frozenset()
+    """Scopes that an opt-out was ever said for: tells who came back from who never left."""
     blocks: Mapping[str, Mark] = field(default_factory=dict)
     soft: tuple[tuple[int, str], ...] = ()
     delivered: int = 0
@@ -135,7 +137,8 @@ def _with_choice(state: State, entry: Entry) -> State:
     at = At(entry.scope, entry.by, entry.about)
     stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src)
     if entry.strong:
-        return replace(state, strong=_greatest(state.strong, at, stamp))
+        left = state.left | {entry.scope} if stamp.out else state.left
+        return replace(state, strong=_greatest(state.strong, at, stamp), left=left)
     return replace(state, weak=_greatest(state.weak, at, stamp))
 
 
@@ -149,6 +152,7 @@ def to_bytes(state: State) -> bytes:
     short: dict[str, object] = {
         "r": _rows(state.strong),
         "w": _rows(state.weak),
+        "l": sorted([scope.brand, scope.channel, scope.category] for scope in state.left),
         "b": {name: [mark.ts, int(mark.on), mark.entry] for name, mark in state.blocks.items()},
         "s": [list(soft) for soft in state.soft],
         "d": state.delivered,
@@ -175,6 +179,7 @@ def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 
         return State(
             strong=_register(short.get("r", ())),
             weak=_register(short.get("w", ())),
+            left=frozenset(Scope(*scope) for scope in short.get("l", ())),
             blocks={name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in short.get("b", {}).items()},
             soft=tuple((ts, entry) for ts, entry in short.get("s", ())),
             delivered=short.get("d", 0),

@@ -1,0 +1,114 @@
+"""Who wins: the opt-outs that stand against a message, after every answer that a later opt-in may give (design section 3).
+
+A message is denied by choice if any covering opt-out is not answered by a later strong opt-in. Never compares pairs inside
+windows to keep only a winner: three statements would then give three results in three orders.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sayso.rules.state import At, Stamp, State
+from sayso.rules.words import ANY, Scope
+
+Register = Mapping[At, Stamp]
+
+SPREAD: Final = "/spread"
+"""Ends the actor of a statement that policy spread from another channel: such an opt-in lifts only what was spread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An opt-out that stands: where, and the stamp that says since when and by which entry."""
+
+    at: At
+    stamp: Stamp
+
+
+def key(stamp: Stamp, window: int) -> tuple[int, bool, str]:
+    """The order between different actors: opt-outs and own voices count as said one conflict window later."""
+    return (stamp.ts + (window if stamp.out or stamp.own else 0), stamp.out, stamp.entry)
+
+
+def answers(said: tuple[At, Stamp], out: tuple[At, Stamp], message: Scope, window: int) -> bool:
+    """Whether an opt-in answers an opt-out for a message.
+
+    It must be later, lie inside the opt-out's scope, cover the message, and be an own voice if it is narrower in category.
+    """
+    (at_in, stamp_in), (at_out, stamp_out) = said, out
+    if not (at_in.scope.covers(message) and at_out.scope.covers(at_in.scope)):
+        return False
+    if not (at_in.scope.category == ANY or at_in.scope == at_out.scope or stamp_in.own):
+        return False
+    if at_in.actor.endswith(SPREAD) and not at_out.actor.endswith(SPREAD):
+        return False
+    if at_in.actor == at_out.actor:
+        return stamp_in[:3] > stamp_out[:3]
+    return key(stamp_in, window) > key(stamp_out, window)
+
+
+def merged(rows: Iterable[State], contact: str, only_outs: Iterable[State] = ()) -> dict[At, Stamp]:
+    """The strong stamps of several rows together, judged for one contact ("" for none).
+
+    An opt-in that was about another contact never counts. `only_outs` are rows of look-alike addresses: they may deny, not allow.
+    """
+    stamps: dict[At, Stamp] = {}
+    for row in rows:
+        for at, stamp in row.strong.items():
+            if stamp.out or at.about in ("", contact):
+                _keep(stamps, at, stamp)
+    for row in only_outs:
+        for at, stamp in row.strong.items():
+            if stamp.out:
+                _keep(stamps, at, stamp)
+    return stamps
+
+
+def _keep(stamps: dict[At, Stamp], at: At, stamp: Stamp) -> None:
+    held = stamps.get(at)
+    if held is None or stamp[:3] > held[:3]:
+        stamps[at] = stamp
+
+
+def standing(stamps: Register, message: Scope, window: int) -> list[Standing]:
+    """The covering opt-outs that nobody answered, oldest first; empty when choice does not deny the message."""
+    outs = [(at, stamp) for at, stamp in stamps.items() if stamp.out and at.scope.covers(message)]
+    if not outs:
+        return []
+    ins = [(at, stamp) for at, stamp in stamps.items() if not stamp.out]
+    left = [out for out in outs if not any(answers(said, out, message, window) for said in ins)]
+    return [Standing(at, stamp) for at, stamp in sorted(left, key=lambda out: (out[1][:3], out[0]))]
+
+
+def brands_to_judge(stamps: Register) -> list[str]:
+    """The brands a message without one is judged against: every brand with a stamp of its own, and all others as ``*``."""
+    return [ANY, *sorted({at.scope.brand for at in stamps} - {ANY})]
+
+
+def consent(stamps: Register, weak: Register, message: Scope, window: int) -> tuple[At, Stamp] | None:
+    """The opt-in that speaks for the message's own category, or None.
+
+    Lifting a broader opt-out is never consent for a category. A weak opt-in fills a scope only where no strong stamp stands.
+    """
+    found = [
+        (at, stamp)
+        for at, stamp in stamps.items()
+        if not stamp.out and at.scope.category == message.category and at.scope.covers(message)
+    ]
+    spoken = {at.scope for at in stamps}
+    found += [
+        (at, stamp)
+        for at, stamp in weak.items()
+        if at.scope not in spoken and at.scope.category == message.category and at.scope.covers(message)
+    ]
+    return max(found, key=lambda said: (said[1].method == "explicit", said[1][:3]), default=None)
+
+
+def weak_of(rows: Iterable[State], contact: str) -> dict[At, Stamp]:
+    """The weak opt-ins of several rows together, judged for one contact."""
+    stamps: dict[At, Stamp] = {}
+    for row in rows:
+        for at, stamp in row.weak.items():
+            if at.about in ("", contact):
+                _keep(stamps, at, stamp)
+    return stamps

@@ -1,0 +1,334 @@
+"""What a statement becomes: the entries it leaves in each row it is kept in, and what the speaker is told.
+
+Only decides; reading, locking and keeping are the store's. Losers are kept too: both attempts and the rule are in the ledger.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sayso.rules import view
+from sayso.rules.conflict import SPREAD
+from sayso.rules.entries import Entry
+from sayso.rules.state import State, fold
+from sayso.rules.view import Reading
+from sayso.rules.words import ANY, Choice, Effect, Scope, is_strong, method_of
+from sayso.rules.words import Method as ConsentMethod
+
+AHEAD: Final = 300_000_000
+"""How far ahead of us a statement's own time may lie: five minutes."""
+SPREADS_TO: Final = ("ads", "social")
+"""Channels that a whole-company e-mail opt-out reaches too (policy of the first rulebook)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks through which door. `own`: the person acted; `granted`: a sync profile lets this connection opt people in."""
+
+    src: str
+    own: bool
+    actor: str
+    via: str
+    method: ConsentMethod | None = None
+    outright: bool = False
+    granted: bool = False
+    relay_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """A word for one scope; `field` is what the speaker called it ("" when it is not answered as a preference field)."""
+
+    scope: Scope
+    out: bool
+    field: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A deliverability or policy fact that is set or lifted: hard_bounce, soft_bounce, complaint, blacklist, carrier_stop."""
+
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """A pause of one brand until a time; None ends it."""
+
+    brand: str
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """The country of whom it is about."""
+
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A contact and one of its addresses belong together; `address` is the key of the address's row."""
+
+    address: str
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Happen:
+    """Something happened that changes no choice: opens, clicks, custom events."""
+
+    name: str
+
+
+Word = Choose | Block | Suspend | Locate | Tie | Happen
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One subject as it stands: pseudonym in hex, kind, state, and the readings of others linked to it by pseudonym."""
+
+    sub: str
+    kind: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Words said in one act. `contact`, `address` and `lookalikes` are keys of the rows they are kept in ("" for none)."""
+
+    voice: Voice
+    words: tuple[Word, ...]
+    contact: str = ""
+    address: str = ""
+    lookalikes: tuple[str, ...] = ()
+    given_ts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one word became. `became` is the choice that stands now; `entries` are where it is kept."""
+
+    word: Word
+    effect: Effect
+    rule: str
+    became: Choice | str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The entries a statement leaves, in order, the rows after them, and one answer a word."""
+
+    entries: tuple[Entry, ...]
+    rows: Mapping[str, Row]
+    told: tuple[Told, ...]
+
+
+Readings = Callable[[Mapping[str, Row]], tuple[Reading, ...]]
+NewId = Callable[[str], str]
+"""Gives a fresh entry id for the pseudonym of the subject it is about."""
+
+
+def decide(said: Statement, rows: Mapping[str, Row], *, readings: Readings, now: int, new_id: NewId, window: int) -> Ruling:
+    """The ruling on one statement, given the rows it is kept in and how those are read together.
+
+    `now` is the database's clock; times of a subject never stand still: max(now, last + 1 µs).
+    """
+    hand = _Hand(said, dict(rows), readings, now, new_id, window)
+    for word in said.words:
+        hand.take(word)
+    return Ruling(tuple(hand.entries), hand.rows, tuple(hand.told))
+
+
+class _Hand:
+    """The rows while a statement is being decided, word by word. Lives within one call of `decide`."""
+
+    def __init__(
+        self, said: Statement, rows: dict[str, Row], readings: Readings, now: int, new_id: NewId, window: int
+    ) -> None:
+        self.said, self.rows, self.readings, self.now, self.new_id, self.window = said, rows, readings, now, new_id, window
+        self.entries: list[Entry] = []
+        self.told: list[Told] = []
+
+    @property
+    def about(self) -> str:
+        return self.rows[self.said.contact].sub if self.said.contact else ""
+
+    def actor(self) -> str:
+        """Own words are the person's, as the contact, or the address, that spoke."""
+        if not self.said.voice.own:
+            return self.said.voice.actor
+        return f"p:{self.rows[self.said.contact or self.said.address].sub}"
+
+    def take(self, word: Word) -> None:
+        match word:
+            case Choose():
+                self.choose(word)
+            case Tie():
+                self.tie(word)
+            case Block():
+                self.fact(word, self.at_address(), "block", word.name, "set" if word.on else "lifted")
+            case Suspend():
+                scope = Scope(word.brand, ANY, ANY)
+                self.fact(word, self.at_speaker(), "pause", "pause", "", scope=scope, until=word.until or 0)
+            case Locate():
+                self.fact(word, self.at_speaker(), "place", "place", word.country)
+            case Happen():
+                self.fact(word, self.at_address(), "event", word.name, "", effect="stored")
+
+    def at_speaker(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(key for key in (self.said.contact, self.said.address) if key))
+
+    def at_address(self) -> tuple[str, ...]:
+        """Facts about deliverability belong to the address when one is known, else to the contact."""
+        return (self.said.address or self.said.contact,)
+
+    def choose(self, word: Choose) -> None:
+        effect, rule, became, written = self.say(word.scope, out=word.out, rule=word.rule)
+        if not word.out and word.scope.channel == ANY and word.scope.category == ANY:
+            for channel in self.channels_out(word.scope.brand):
+                written += self.say(Scope(word.scope.brand, channel, ANY), out=False, rule="opt_in_to_all")[3]
+        self.told.append(Told(word, effect, rule, became, written))
+
+    def say(self, scope: Scope, *, out: bool, rule: str) -> tuple[Effect, str, Choice, tuple[str, ...]]:
+        """One choice: kept in the speaker's rows, an opt-out also at look-alikes of the address; then spread as policy says."""
+        voice = self.said.voice
+        ts, ahead = self.time(out=out)
+        method = method_of(voice.method, out=out, own=voice.own, outright=voice.outright)
+        strong = is_strong(out=out, method=method, source=voice.src, granted=voice.granted, relay_only=voice.relay_only)
+        before = self.seen(scope)
+        entry = Entry(
+            id="~", sub="", kind="choice", at=0, ts=ts, act="choice", src=voice.src, by=self.actor(), via=voice.via,
+            scope=scope, own=voice.own, strong=strong, method=method, rule=rule, about=self.about, old=before,
+            new="opted_out" if out else "opted_in", effect="quarantined" if ahead else "applied",
+        )  # fmt: skip
+        keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
+        if ahead:
+            return "quarantined", "opt_in_from_the_future", before, self.keep(replace(entry, rule="opt_in_from_the_future"), keys)
+        trial = dict(self.rows)
+        for key in keys:
+            trial[key] = replace(trial[key], state=fold(trial[key].state, entry))
+        after = view.choice_at(self.readings(trial), scope, self.window)
+        effect, why = self.judged(entry, scope, before, after, trial)
+        written = self.keep(replace(entry, effect=effect, rule=rule or why), keys)
+        if strong and scope == Scope(ANY, "email", ANY):
+            self.spread(entry, keys)
+        return effect, rule or why, after, written
+
+    def seen(self, scope: Scope) -> Choice:
+        return view.choice_at(self.readings(self.rows), scope, self.window)
+
+    def channels_out(self, brand: str) -> tuple[str, ...]:
+        """Channels with a register of their own that is out, for an opt-in to everything to lift as well."""
+        stamps = [at for reading in self.readings(self.rows) for row in reading.rows for at, stamp in row.strong.items() if stamp.out]
+        named = {at.scope.channel for at in stamps if at.scope.brand == brand and at.scope.category == ANY} - {ANY}
+        return tuple(sorted(c for c in named if view.is_out(self.readings(self.rows), brand, c, self.window)))
+
+    def judged(self, entry: Entry, scope: Scope, before: Choice, after: Choice, trial: Mapping[str, Row]) -> tuple[Effect, str]:
+        """The effect of a choice on what stands, and the rule that made it so ("" when nothing was in its way)."""
+        if entry.new == "opted_out":
+            effect: Effect = "superseded" if after != "opted_out" else "unchanged" if before == after else "applied"
+            return effect, "newer_statement_stands" if effect == "superseded" else ""
+        stands = [out for _, out in view.standing_at(self.readings(trial), scope, self.window)]
+        if not entry.strong and after == "opted_out":
+            return "superseded", "weak_opt_in_never_lifts"
+        broader = [out for out in stands if out.at.scope != scope]
+        if stands and len(broader) == len(stands) and scope.category != ANY:
+            effect = "superseded" if after == "opted_out" else "unchanged" if before == after else "applied"
+            return effect, "covered_by_broader_opt_out"
+        if after == "opted_out":
+            newer = any(out.stamp.ts > entry.ts for out in stands)
+            return "superseded", "newer_statement_stands" if newer else "most_restrictive_within_window"
+        return ("unchanged" if before == after else "applied"), ""
+
+    def spread(self, entry: Entry, keys: tuple[str, ...]) -> None:
+        """Policy: (*, email, *) reaches ads and social; what lifts it lifts what was spread, no more."""
+        for channel in SPREADS_TO:
+            scope = Scope(ANY, channel, ANY)
+            copy = replace(entry, scope=scope, by=entry.by + SPREAD, rule="spread_from_email", old=self.seen(scope), effect="applied")
+            self.keep(copy, keys)
+
+    def tie(self, word: Tie) -> None:
+        contact, address = self.said.contact, word.address
+        one, other = self.rows[contact], self.rows[address]
+        known = one.state.links.get(other.sub)
+        newest = max((link.primary for link in one.state.links.values()), default=0)
+        if known is not None and (not word.primary or (known.primary == newest and known.primary > 0)):
+            self.told.append(Told(word, "unchanged", "", "", ()))
+            return
+        first = self.link(contact, other, word.primary)
+        twin = () if known is not None else self.link(address, one, primary=False, twin=first[0])
+        self.told.append(Told(word, "applied", "", "", (*first, *twin)))
+
+    def link(self, key: str, other: Row, primary: bool, twin: str = "") -> tuple[str, ...]:
+        voice = self.said.voice
+        entry = Entry(
+            id="", sub="", kind="link", at=0, ts=self.now, act="link", src=voice.src, by=self.actor(), via=voice.via, own=voice.own,
+            other=other.sub, other_kind=other.kind, primary=primary, x=(("twin", twin),) if twin else (),
+        )  # fmt: skip
+        return self.keep(entry, (key,))
+
+    def fact(
+        self, word: Word, keys: tuple[str, ...], kind: str, act: str, new: str, *,
+        scope: Scope | None = None, until: int = 0, effect: Effect = "applied",
+    ) -> None:  # fmt: skip
+        voice = self.said.voice
+        before = self.rows[keys[0]].state
+        ts, _ = self.time(out=True)
+        entry = Entry(
+            id="", sub="", kind=kind, at=0, ts=ts, act=act, src=voice.src, by=self.actor(), via=voice.via, own=voice.own,
+            scope=scope, new=new, until=until, about=self.about, effect=effect, old=_old(word, before),
+        )  # fmt: skip
+        written = self.keep(entry, keys)
+        after = self.rows[keys[0]].state
+        told: Effect = effect if effect == "stored" else "applied" if _shown(word, after) != _shown(word, before) else "unchanged"
+        self.told.append(Told(word, told, "", new, written))
+
+    def time(self, *, out: bool) -> tuple[int, bool]:
+        """The statement's time, and whether an opt-in claims to come from the future."""
+        received = self.received()
+        given = self.said.given_ts
+        if given is None:
+            return received, False
+        return min(given, received), not out and given > received + AHEAD
+
+    def received(self) -> int:
+        """The database's clock, but never standing still for the rows that speak."""
+        return max([self.now, *(self.rows[key].state.last_at + 1 for key in self.at_speaker())])
+
+    def keep(self, entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Appends the entry to each row; copies in further rows name the first as their twin."""
+        ids: list[str] = []
+        for key in keys:
+            row = self.rows[key]
+            x = (*entry.x, ("twin", ids[0])) if ids else entry.x
+            at = max(self.received(), row.state.last_at + 1)
+            kept = replace(entry, id=self.new_id(row.sub), sub=row.sub, at=at, ts=min(entry.ts, at), x=x)
+            self.rows[key] = replace(row, state=fold(row.state, kept))
+            self.entries.append(kept)
+            ids.append(kept.id)
+        return tuple(ids)
+
+
+def _shown(word: Word, state: State) -> object:
+    match word:
+        case Block():
+            return view.blocks_of(state)
+        case Suspend():
+            pause = state.pauses.get(word.brand)
+            return pause.until if pause else 0
+        case Locate():
+            return state.place.country if state.place else ""
+    return None
+
+
+def _old(word: Word, state: State) -> str:
+    match word:
+        case Block():
+            return "set" if word.name in view.blocks_of(state) else ""
+        case Locate():
+            return state.place.country if state.place else ""
+    return ""

@@ -1,0 +1,194 @@
+"""May this be sent? Every reason is collected, none hidden; transactional mail passes what people may not refuse (design section 3).
+
+Order: unknown state, malformed question, blacklist, hard address blocks, then transactional mail passes the rest; soft blocks,
+global and channel opt-outs, category, pause, legal basis.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sayso.rules import conflict, law
+from sayso.rules.catalogue import Category
+from sayso.rules.state import SOFT_KEPT, Mark, State
+from sayso.rules.words import ANY, Scope
+
+DAY: Final = 86_400_000_000
+SOFT_STREAK_WITHIN: Final = 14 * DAY
+"""Five soft bounces within 14 days and no delivery since make a streak (standards 2.2)."""
+
+BLOCKING: Final = (
+    "unknown_state", "invalid_address", "channel_mismatch", "category_unknown", "blacklisted", "address_undeliverable", "hard_bounce",
+    "carrier_stop", "complaint", "soft_bounce_streak", "global_opt_out", "category_opted_out", "paused", "no_consent",
+    "consent_expired", "frequency_cap",
+)  # fmt: skip
+ALLOWING: Final = ("transactional", "opted_in", "allowed_by_regime", "soft_opt_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The question: a message on a channel about a category. `category` None means nobody knows it; `brand` None means any."""
+
+    channel: str
+    category: Category | None
+    brand: str | None = None
+    country: str | None = None
+    fault: str = ""
+    """A code that is settled before any state is read: invalid_address, channel_mismatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One reading of whom the message reaches: a contact (or none) at an address.
+
+    `contact` is the pseudonym ("" for nobody), `linked` are the contact's other addresses (their opt-outs unite: a new address
+    never lifts an old word), `lookalikes` other spellings of the address, `missing` a code when it cannot be judged at all.
+    """
+
+    contact: str = ""
+    row: State | None = None
+    address: State | None = None
+    linked: tuple[State, ...] = ()
+    lookalikes: tuple[State, ...] = ()
+    missing: str = ""
+
+    @property
+    def rows(self) -> tuple[State, ...]:
+        """The rows judged together: the contact's and the address's."""
+        return tuple(row for row in (self.row, self.address) if row is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a code of the wire contract, with the scope, the time and the entry that decided where there is one."""
+
+    code: str
+    scope: Scope | None = None
+    since: int | None = None
+    entry: str | None = None
+    src: str = ""
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one question; `version` is the state's that it was judged on."""
+
+    allowed: bool
+    reasons: tuple[Reason, ...]
+    regime: str
+    version: int
+    retry_at: int | None = None
+
+
+UNREADABLE: Final = Verdict(False, (Reason("unknown_state"),), law.STRICTEST.id, 0)
+"""The answer when nothing can be read: doubt denies."""
+
+
+def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, window: int, default_country: str | None) -> Verdict:
+    """The verdict over everybody whom the message would reach: any denial denies, and allowing needs a reason from each."""
+    verdicts = [_judge(ask, person, now=now, window=window, default_country=default_country) for person in people]
+    denials = [verdict for verdict in verdicts if not verdict.allowed]
+    chosen = denials or verdicts
+    reasons = tuple(dict.fromkeys(reason for verdict in chosen for reason in verdict.reasons))
+    if not chosen:
+        return replace(UNREADABLE, version=version)
+    retry = [verdict.retry_at for verdict in denials]
+    retry_at = max((at for at in retry if at is not None), default=None) if all(at is not None for at in retry) else None
+    return Verdict(not denials, reasons, chosen[0].regime, version, retry_at)
+
+
+def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: str | None) -> Verdict:
+    countries = tuple(sorted({c for c in (ask.country, *(row.place.country for row in person.rows if row.place)) if c}))
+    regime = law.regime_for(countries, ask.channel, default_country)
+    fixed = [Reason(code) for code in (person.missing, ask.fault) if code]
+    if ask.category is None:
+        fixed.append(Reason("category_unknown"))
+    fixed += _hard(ask, person)
+    if ask.category is None or person.missing or ask.fault:
+        return Verdict(False, tuple(fixed), regime.id, 0)
+    if not ask.category.refusable:
+        return Verdict(not fixed, tuple(fixed) or (Reason("transactional"),), regime.id, 0)
+    stops = fixed + _soft(person) + _choices(ask, ask.category, person, window) + _paused(ask, person, now)
+    basis = _basis(ask, ask.category, person, regime, window)
+    stops += [basis] if basis.code not in ALLOWING else []
+    only_paused = bool(stops) and all(reason.code == "paused" for reason in stops)
+    retry_at = max(reason.until or 0 for reason in stops) if only_paused else None
+    return Verdict(not stops, tuple(stops) or (basis,), regime.id, 0, retry_at)
+
+
+def _hard(ask: Ask, person: Person) -> list[Reason]:
+    found = []
+    for row in (*person.rows, *person.lookalikes):
+        if (mark := row.blocks.get("blacklist")) and mark.on:
+            found.append(_blocked("blacklisted", mark))
+    address = person.address
+    if address is not None:
+        if bounce := bounced(address):
+            found.append(_blocked("hard_bounce", bounce))
+        if ask.channel in ("sms", "voice") and (stop := address.blocks.get("carrier_stop")) and stop.on:
+            found.append(_blocked("carrier_stop", stop))
+    return list(dict.fromkeys(found))
+
+
+def bounced(address: State) -> Mark | None:
+    """The hard bounce that is in force: set, and nothing was delivered later."""
+    mark = address.blocks.get("hard_bounce")
+    return mark if mark and mark.on and mark.ts >= address.delivered else None
+
+
+def soft_streak(address: State) -> tuple[int, str] | None:
+    """The bounce that completed a streak of soft bounces in force, as (ts, entry)."""
+    since = [soft for soft in address.soft if soft[0] >= address.delivered]
+    if len(since) < SOFT_KEPT or since[-1][0] - since[0][0] > SOFT_STREAK_WITHIN:
+        return None
+    lifted = address.blocks.get("soft_bounce_streak")
+    return None if lifted and not lifted.on and lifted.ts > since[-1][0] else since[-1]
+
+
+def _soft(person: Person) -> list[Reason]:
+    found = []
+    for row in (*((person.address,) if person.address else ()), *person.lookalikes):
+        if (mark := row.blocks.get("complaint")) and mark.on:
+            found.append(_blocked("complaint", mark))
+    if person.address and (streak := soft_streak(person.address)):
+        found.append(Reason("soft_bounce_streak", since=streak[0], entry=streak[1]))
+    return found
+
+
+def _choices(ask: Ask, category: Category, person: Person, window: int) -> list[Reason]:
+    left: dict[conflict.Standing, None] = {}
+    readings = [conflict.merged(person.rows, person.contact, person.lookalikes)]
+    if person.row is not None:
+        readings += [conflict.merged((person.row, other), person.contact) for other in person.linked]
+    for stamps in readings:
+        for brand in [ask.brand] if ask.brand else conflict.brands_to_judge(stamps):
+            left.update(dict.fromkeys(conflict.standing(stamps, Scope(brand, ask.channel, category.key), window)))
+    return [_opted_out(out) for out in sorted(left, key=lambda out: (out.at.scope.category != ANY, out.stamp[:3]))]
+
+
+def _opted_out(out: conflict.Standing) -> Reason:
+    code = "global_opt_out" if out.at.scope.category == ANY else "category_opted_out"
+    return Reason(code, out.at.scope, out.stamp.ts, out.stamp.entry, out.stamp.src)
+
+
+def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
+    found = []
+    for row in (*person.rows, *person.lookalikes):
+        for brand, pause in row.pauses.items():
+            if pause.until > now and (ask.brand is None or brand in (ANY, ask.brand)):
+                found.append(Reason("paused", Scope(brand, ANY, ANY), pause.ts, pause.entry, until=pause.until))
+    return found
+
+
+def _basis(ask: Ask, category: Category, person: Person, regime: law.Regime, window: int) -> Reason:
+    message = Scope(ask.brand or ANY, ask.channel, category.key)
+    stamps = conflict.merged(person.rows, person.contact)
+    said = conflict.consent(stamps, conflict.weak_of(person.rows, person.contact), message, window)
+    is_open = ask.channel in regime.open_channels
+    if said is not None and (is_open or said[1].method == "explicit"):
+        return Reason("opted_in", said[0].scope, said[1].ts, said[1].entry, said[1].src)
+    return Reason("allowed_by_regime" if is_open else "no_consent")
+
+
+def _blocked(code: str, mark: Mark) -> Reason:
+    return Reason(code, since=mark.ts, entry=mark.entry)
