@@ -37,6 +37,15 @@ POLL_SECONDS = 0.05
 LOGIN_SECONDS = 10.0
 START_SECONDS = 600.0
 STOP_SECONDS = 120.0
+# Starting, recovering, ending, or its template database in use by another starter: look again.
+NOT_YET = (
+    OSError,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.ObjectInUseError,
+)
 
 
 class StartFailed(EmbeddedError):
@@ -125,6 +134,7 @@ async def stop(data_dir: Path, *, patience: float = STOP_SECONDS) -> bool:
     asked: int | None = None
     if not folder.lock.exists():
         return False
+    files.owner_of(folder)
     while (lock := _try_lock(folder)) is None:
         pid = _pid(folder)
         if pid is not None and pid != asked:
@@ -133,6 +143,7 @@ async def stop(data_dir: Path, *, patience: float = STOP_SECONDS) -> bool:
         if time.monotonic() > deadline:
             raise StopFailed(f"PostgreSQL in {folder.data} (process {pid}) did not stop within {patience:.0f} s.")
         await asyncio.sleep(POLL_SECONDS)
+    files.remove_noted_sockets(folder)
     os.close(lock)
     return asked is not None
 
@@ -140,6 +151,7 @@ async def stop(data_dir: Path, *, patience: float = STOP_SECONDS) -> bool:
 async def status(data_dir: Path) -> Status:
     """What the server of this data folder is doing; starts and changes nothing."""
     folder = Folder(data_dir.absolute())
+    files.owner_of(folder)
     try:
         major = int((folder.data / "PG_VERSION").read_text(encoding="ascii"))
     except (FileNotFoundError, NotADirectoryError):
@@ -182,7 +194,7 @@ async def _login(folder: Folder, *, started: bool) -> Server | None:
             continue
         except asyncpg.TooManyConnectionsError:
             break
-        except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
+        except NOT_YET:
             return None
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise EmbeddedError(
@@ -193,6 +205,8 @@ async def _login(folder: Folder, *, started: bool) -> Server | None:
                 # Another starter may be doing the same.
                 with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                     await connection.execute(f"CREATE DATABASE {DATABASE}")
+        except NOT_YET:
+            return None
         finally:
             await connection.close()
         break

@@ -300,6 +300,14 @@ def make_socket_folder(folder: Folder, owner: Owner) -> Path:
     return place
 
 
+def remove_noted_sockets(folder: Folder) -> None:
+    """Leave nothing outside the data folder. Call with the lock held, no server running."""
+    place = socket_folder(folder)
+    if place is not None and place.parent != folder.postgres:
+        shutil.rmtree(place)
+    folder.socket_note.unlink(missing_ok=True)
+
+
 def _fits(place: Path) -> bool:
     """Whether a socket path in this folder stays within what the kernel takes."""
     return len(os.fsencode(place / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH

@@ -23,8 +23,8 @@ HOT_TABLES = ("subject", "entry", "detail", "subject_key", "work", "verdict", "s
 _NAME = re.compile(r"^--\s*name:\s*(\S+)\s*$", re.MULTILINE)
 _EVERY_SHARD = re.compile(r"^every shard:\s*(\S.*)$")
 _TABLES = "|".join(HOT_TABLES)
-_NAMED = re.compile(rf"\b(?:from|join|update|into|only|using|table|,)\s+(?:public\.)?({_TABLES})\b(?!\s*\.)", re.IGNORECASE)
-_INSERT = re.compile(rf"\binto\s+(?:public\.)?({_TABLES})\b\s*(?:as\s+\w+\s*)?\(([^)]*)\)", re.IGNORECASE)
+_READ = re.compile(rf"\b(?:from|join|update|only|using|merge\s+into)\s+(?:public\.)?({_TABLES})\b(?!\s*\.)", re.IGNORECASE)
+_INSERT = re.compile(rf"\binsert\s+into\s+(?:public\.)?({_TABLES})\b(?:\s+as\s+\w+)?\s*(\([^)]*\))?", re.IGNORECASE)
 _FIXES_SHARD = re.compile(r"\bshard\s*=|\busing\s*\(\s*shard\b", re.IGNORECASE)
 
 
@@ -64,31 +64,20 @@ def load(folder: Path = FOLDER) -> dict[str, Query]:
 def unsharded(query: Query) -> frozenset[str]:
     """The hot tables this statement touches without naming their shard: none, or the schema could not be distributed.
 
-    A table that is only inserted into has its shard named by the column list. Reads text, not a parse tree: one `shard =` counts
-    for all tables of the statement.
+    An insert names it in its column list. Reads text, not a parse tree: one `shard =` counts for all tables of the statement.
     """
     if query.every_shard is not None:
         return frozenset()
     sql = re.sub(r"'(?:[^']|'')*'", "''", query.sql)
-    named = {match.lower() for match in _NAMED.findall(sql)}
-    rest = sql
-    for table, columns in _INSERT.findall(sql):
-        if "shard" in [column.strip().lower() for column in columns.split(",")]:
-            rest = re.sub(rf"\binto\s+(?:public\.)?{table}\b", "", rest, flags=re.IGNORECASE)
-    still = {match.lower() for match in _NAMED.findall(rest)}
-    return frozenset(still & named) if not _FIXES_SHARD.search(sql) else frozenset(_open_inserts(sql))
+    left_open = {table.lower() for table, columns in _INSERT.findall(sql) if not re.search(r"\bshard\b", columns, re.IGNORECASE)}
+    if not _FIXES_SHARD.search(sql):
+        left_open |= {table.lower() for table in _READ.findall(sql)}
+    return frozenset(left_open)
 
 
 def without_comments(sql: str) -> str:
     """The SQL without its `--` comments; none of our statements has `--` inside a literal."""
     return re.sub(r"--[^\n]*", "", sql)
-
-
-def _open_inserts(sql: str) -> set[str]:
-    """The hot tables inserted into without a shard column."""
-    inserted = {match.lower() for match in re.findall(rf"\binsert\s+into\s+(?:public\.)?({_TABLES})\b", sql, flags=re.IGNORECASE)}
-    sharded = {table.lower() for table, columns in _INSERT.findall(sql) if re.search(r"\bshard\b", columns, re.IGNORECASE)}
-    return inserted - sharded
 
 
 def _query(name: str, body: str, where: str) -> Query:
