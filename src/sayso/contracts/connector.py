@@ -26,6 +26,7 @@ __all__ = [
     "Health",
     "Heard",
     "HeardKind",
+    "KnowsEchoes",
     "MessageClass",
     "Outcome",
     "OutcomeKind",
@@ -61,13 +62,17 @@ def header_in(headers: Headers, name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request a connector asks for; `secrets` beyond the settings' own (session tokens) are redacted from the log too."""
+    """One HTTP request a connector asks for.
+
+    `secrets` beyond the settings' own (session tokens) are redacted from the log too; of an answer, `max_answer` bytes are read.
+    """
 
     method: str
     url: str
     headers: Headers = ()
     body: bytes = b""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    max_answer: int = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,8 @@ class Change:
 
     `key` is opaque. `standings` holds, per channel, `*` and every refusable category. `document` and `changed` are JSON texts
     (the preferences document, and the difference to the last acknowledged state). `delivery_id` stays the same over the retries
-    of one state. `occurred_at` is when the change happened; `lifted_blacklist` = it was on the blacklist and no longer is.
+    of one state. `occurred_at` is when the change happened; `lifted_blacklist` = it was on the blacklist and no longer is. For an
+    event type other than `preferences.changed`, `document` is the JSON text of the event's own data.
     """
 
     key: str
@@ -179,12 +185,10 @@ class Change:
     origin: str | None = None
     checkpoint: str | None = None
 
-    def word(self, channel: str, category: str, brand: str = "*") -> Word:
-        """The standing of one scope; `silent` where nothing is said."""
-        for one in self.standings:
-            if (one.channel, one.category, one.brand) == (channel, category, brand):
-                return one.word
-        return "silent"
+    def word(self, channel: str, category: str) -> Word:
+        """The strictest word said about a channel and category, whatever the brand; `silent` where nothing is said."""
+        said = {one.word for one in self.standings if (one.channel, one.category) == (channel, category)}
+        return "out" if "out" in said else "back" if "back" in said else "silent"
 
     def values(self, kind: str) -> tuple[str, ...]:
         """The addresses of one kind, in order, as given."""
@@ -347,6 +351,13 @@ class ReadsBack(Protocol):
     """A connector that can also say what the vendor holds now: per change True (as told), False (differs), None (cannot tell)."""
 
     def read_back(self, settings: Settings, changes: Sequence[Change]) -> Flow[list[bool | None]]: ...
+
+
+@runtime_checkable
+class KnowsEchoes(Protocol):
+    """A connector that can tell its own writing from news: whether a fact only shows what this change had told the vendor."""
+
+    def echo(self, settings: Settings, change: Change, fact: Heard) -> bool: ...
 
 
 class Drive(Protocol):
