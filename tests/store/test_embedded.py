@@ -161,7 +161,6 @@ async def test_starts_at_once_give_one_server_and_everybody_gets_it(place: Path)
     assert sum(server.started for server in here) <= 1
 
 
-@pytest.mark.feature("A1")
 async def test_an_acknowledged_write_survives_kill_9_of_the_server(cluster: Path) -> None:
     server = await embedded.start(cluster)
     await ask(server, "CREATE TABLE IF NOT EXISTS acked (n int)")
