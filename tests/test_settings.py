@@ -62,7 +62,6 @@ def test_the_file_may_lie_elsewhere_and_paths_in_it_are_meant_from_there(tmp_pat
     assert "cannot be read" in problems(tmp_path, {"SAYSO_CONFIG": "absent.toml"})
 
 
-@pytest.mark.feature("A21")
 def test_brands_speak_for_themselves_and_else_as_the_company(tmp_path: Path) -> None:
     toml = 'company = "Northwind"\n[brand.outlet]\ncompany = "Outlet"\nmail_from = "Outlet <hi@outlet.example>"\n'
     found = settings(tmp_path, {}, toml)

@@ -94,7 +94,6 @@ def test_the_last_letter_has_one_spelling() -> None:
         read(RING, twin, kinds=KINDS, now=NOW)
 
 
-@pytest.mark.feature("H1")
 def test_links_of_all_key_generations_work_for_ever() -> None:
     text = sign_link(RING, ADA)
     assert read_link(read(ROTATED, text, kinds=("link",), now=NOW * 30)) == ADA
