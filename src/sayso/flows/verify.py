@@ -1,0 +1,270 @@
+"""Verifying: whether the whole ledger is what was signed, chain by chain, leaf by leaf, and state is what it says.
+
+Reads everything twice in bounded memory: once in the order of the log for the tree, once chain by chain for the facts. Changes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sayso.contracts.ledger import Anchor, Audit, Details, Kept, Placed, Signed, Stored
+from sayso.rules.leaves import commitment
+from sayso.rules.merkle import EMPTY_ROOT, Edge, append, edge_root, leaf_hash
+from sayso.rules.notes import Checkpoint, NoteMalformed, NoteRefused, VerifierKey, open_checkpoint
+from sayso.rules.replay import ERASED, Link, replay, state_bytes
+from sayso.rules.tiles import WIDTH, TileKey, edge_keys, extend, width_at
+
+PROBLEMS_NAMED = 100
+
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all); a step is one leaf read in one of the two passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: what, the place in the log (None: not in the log), and the entry where one can be named."""
+
+    what: str
+    seq: int | None = None
+    entry: UUID | None = None
+
+
+@dataclass(slots=True)
+class Verified:
+    """The result: counts of what was checked, how many problems there are, and at least the first hundred.
+
+    `signed` is the greatest size that a true checkpoint covers: entries after it are only as safe as the store.
+    """
+
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    entries: int = 0
+    unsequenced: int = 0
+    chains: int = 0
+    erased: int = 0
+    checkpoints: int = 0
+    anchors: int = 0
+    signed: int = 0
+    details: int = 0
+    details_gone: int = 0
+    problem_count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.problem_count == 0
+
+    @property
+    def first_bad(self) -> Problem | None:
+        """The problem at the lowest place of the log; one outside the log only when there is no other."""
+        return min(self.problems, key=lambda problem: (problem.seq is None, problem.seq or 0), default=None)
+
+    def note(self, what: str, seq: int | None = None, entry: UUID | None = None) -> None:
+        """Counts a problem, and names it unless there are too many already."""
+        self.problem_count += 1
+        lowest = self.first_bad.seq if self.first_bad else None
+        if len(self.problems) < PROBLEMS_NAMED or (seq is not None and (lowest is None or seq < lowest)):
+            self.problems.append(Problem(what, seq, entry))
+
+
+async def verify(
+    *, audit: Audit, anchor: Anchor, key: VerifierKey, details: Details | None = None, progress: Progress = lambda _done, _all: None
+) -> Verified:
+    """What was checked and everything that is wrong.
+
+    Checks: places without gaps; tree, every tile, every stored checkpoint and every anchor against the leaves, so all are consistent with
+    each other; leaves, their chains and copied columns; the unsequenced rest; that folding the leaves gives the stored
+    state byte for byte; with `details`, the commitments whose data key still exists. Costs no memory that grows with the ledger.
+    """
+    found = Verified()
+    places, total = await audit.counts()
+    anchors = _opened_anchors(found, await anchor.kept(), key)
+    await _check_tree(found, audit, anchors, key, lambda done: progress(done, places + total))
+    await _check_chains(found, audit, details, lambda done: progress(places + done, places + total))
+    for sub in await audit.unfounded():
+        found.note(f"subject {sub.hex()} has state, but no entry is about it")
+    for entry in await audit.misqueued():
+        found.note("it waits for a place, but has one already or does not exist", entry=entry)
+    progress(places + total, places + total)
+    return found
+
+
+def _opened_anchors(found: Verified, notes: Sequence[str], key: VerifierKey) -> list[Checkpoint]:
+    opened = []
+    for note in notes:
+        try:
+            opened.append(open_checkpoint(note.encode(), key))
+        except (NoteMalformed, NoteRefused) as error:
+            found.note(f"an anchor does not verify: {error}")
+    found.anchors = len(opened)
+    return sorted(opened, key=lambda checkpoint: checkpoint.size)
+
+
+async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], key: VerifierKey, progress: Callable[[int], None]) -> None:
+    """The first pass: places, tiles, checkpoints and anchors against the leaves in the order of the log."""
+    tree, rows = Edge(), dict[TileKey, bytes]()
+    skipped, done, proven = 0, -1, 0
+    last: tuple[Sequence[Placed], int] = ((), 0)
+    async for batch in audit.places():
+        for place, row in enumerate(batch, tree.size):
+            if row.seq != place + skipped:
+                found.note(f"place {place + skipped} of the log is missing", place + skipped)
+                skipped = row.seq - place
+            if row.leaf is None:
+                found.note("the entry at this place does not exist", row.seq, row.entry)
+        hashes, last = [leaf_hash(row.leaf or b"") for row in batch], (batch, tree.size)
+        changed = extend(rows, tree.size, hashes)
+        end = tree.size + len(batch)
+        await _check_tiles(found, audit, {at: row for at, row in changed.items() if width_at(*at, end) == WIDTH}, last)
+        rows = {at: changed.get(at) or rows[at] for at in edge_keys(end)}
+        signed = _claims(found, await audit.checkpoints(done, end), key) + [c for c in anchors if done < c.size <= end]
+        tree, proven = _check_roots(found, (tree, hashes), sorted(signed, key=lambda checkpoint: checkpoint.size), proven)
+        done = end
+        progress(end)
+    await _check_tiles(found, audit, rows, last)
+    await _check_end(found, audit, (tree, done), anchors, key)
+
+
+async def _check_end(found: Verified, audit: Audit, end: tuple[Edge, int], anchors: list[Checkpoint], key: VerifierKey) -> None:
+    """What lies beyond the last leaf: nothing may."""
+    tree, done = end
+    found.size, found.root = tree.size, edge_root(tree)
+    beyond = _claims(found, await audit.checkpoints(done, (1 << 63) - 1), key) + [c for c in anchors if c.size > done]
+    for checkpoint in beyond:
+        if checkpoint.size:
+            found.note(f"{checkpoint.size} entries were signed, the log has {tree.size}: it was cut or rolled back", tree.size)
+        elif checkpoint.root != EMPTY_ROOT:
+            found.note("a checkpoint of an empty log has another root than an empty log")
+    last = []
+    for level in range(8):
+        if count := tree.size >> (8 * level):
+            last.append((level, (count - 1) // WIDTH))
+    for level, n in await audit.tile_keys_beyond(last):
+        found.note(f"tile {n} of level {level} lies beyond the log", tree.size)
+
+
+async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes], leaves: tuple[Sequence[Placed], int]) -> None:
+    """Stored tiles against recomputed ones; a wrong hash of level 0 names its entry."""
+    batch, start = leaves
+    stored = await audit.tiles(rows.keys())
+    for (level, n), row in rows.items():
+        kept = stored.get((level, n), b"")
+        if kept == row:
+            continue
+        wrong = next((i for i in range(len(row) // 32) if kept[32 * i : 32 * i + 32] != row[32 * i : 32 * i + 32]), len(row) // 32)
+        seq = ((n * WIDTH + wrong) << (8 * level)) if wrong < len(row) // 32 else None
+        named = batch[seq - start].entry if seq is not None and level == 0 and 0 <= seq - start < len(batch) else None
+        found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named)
+
+
+def _claims(found: Verified, stored: Sequence[Signed], key: VerifierKey) -> list[Checkpoint]:
+    """The checkpoints in these rows that the log's key signed."""
+    opened = []
+    for row in stored:
+        try:
+            checkpoint = open_checkpoint(row.note.encode(), key)
+        except (NoteMalformed, NoteRefused) as error:
+            found.note(f"the checkpoint of size {row.size} does not verify: {error}")
+            continue
+        if (checkpoint.size, checkpoint.root) != (row.size, row.root):
+            found.note(f"the checkpoint of size {row.size} has other columns than it signed")
+            continue
+        opened.append(checkpoint)
+    found.checkpoints += len(stored)
+    return opened
+
+
+def _check_roots(found: Verified, grown: tuple[Edge, list[bytes]], signed: list[Checkpoint], proven: int) -> tuple[Edge, int]:
+    """The tree after these leaves, and the greatest size that a true checkpoint covers; each checkpoint against its root."""
+    tree, hashes = grown
+    start = tree.size
+    for checkpoint in signed:
+        tree = append(tree, hashes[tree.size - start : checkpoint.size - start])
+        if edge_root(tree) == checkpoint.root:
+            proven = checkpoint.size
+            found.signed = max(found.signed, proven)
+        else:
+            found.note(f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}", proven)
+    return append(tree, hashes[tree.size - start :]), proven
+
+
+async def _check_chains(found: Verified, audit: Audit, details: Details | None, progress: Callable[[int], None]) -> None:
+    """The second pass: every chain link by link, its columns, its fold against the subject, details against commitments."""
+    link: Link | None = None
+    async for batch in audit.entries():
+        opened = await details.opened(batch) if details else None
+        ended: list[Link] = []
+        for row in batch:
+            sub = row.sub.hex()
+            if link is None or link.sub != sub:
+                ended += [link] if link else []
+                link = Link(sub)
+            link = _check_entry(found, audit.log, link, row, opened)
+        found.entries += len(batch)
+        await _check_states(found, audit, ended)
+        progress(found.entries)
+    await _check_states(found, audit, [link] if link else [])
+
+
+def _check_entry(found: Verified, log: int, link: Link, row: Stored, opened: Mapping[UUID, tuple[bytes, bytes]] | None) -> Link:
+    seq = row.seq if row.log == log else None
+    place = (row.log, row.seq) if row.log is not None and row.seq is not None else None
+    replayed = replay(link, row.leaf, place)
+    problems = list(replayed.problems)
+    if replayed.fields is not None:
+        problems += _mismatches(row, replayed.fields)
+        if opened is not None:
+            problems += _check_detail(found, opened.get(row.id), replayed.fields["d"])
+    if place is None:
+        found.unsequenced += 1
+        if not row.waits:
+            problems.append("it has no place in a log and does not wait for one")
+    for what in problems:
+        found.note(what, seq, row.id)
+    return replayed.link
+
+
+def _mismatches(row: Stored, fields: Mapping[str, Any]) -> list[str]:
+    """Columns that differ from the leaf they were copied from."""
+    scope = tuple(fields.get("scope", (None, None, None)))
+    copied = (
+        ("id", str(row.id), fields["id"]), ("sub", row.sub.hex(), fields["sub"]), ("ver", row.ver, fields["ver"]),
+        ("at", row.at, fields["at"]), ("kind", row.kind, fields["t"]), ("act", row.act, fields["act"]), ("scope", row.scope, scope),
+        ("src", row.src, fields["src"]), ("effect", row.effect, fields["effect"]),
+        ("shard", (row.shard, row.shard), (row.sub[0], row.id.bytes[-1])),
+    )  # fmt: skip
+    return [f"its column {name} differs from its leaf" for name, column, leaf in copied if column != leaf]
+
+
+def _check_detail(found: Verified, opened: tuple[bytes, bytes] | None, bound: str) -> list[str]:
+    if opened is None:
+        found.details_gone += bool(bound)
+        return []
+    found.details += 1
+    salt, detail = opened
+    return [] if commitment(salt, detail).hex() == bound else ["its detail is not the one its leaf commits to"]
+
+
+async def _check_states(found: Verified, audit: Audit, links: list[Link]) -> None:
+    """The fold of whole chains against the subjects' rows."""
+    kept = await audit.subjects([bytes.fromhex(link.sub) for link in links])
+    found.chains += len(links)
+    for link in links:
+        row = kept.get(bytes.fromhex(link.sub))
+        if row is None and link.act == ERASED:
+            found.erased += 1
+        elif row is None:
+            found.note(f"subject {link.sub} is gone, though no erasure ended its chain")
+        elif wrong := _differences(row, link):
+            found.note(f"subject {link.sub} differs from the fold of its entries: {', '.join(wrong)}")
+
+
+def _differences(row: Kept, link: Link) -> list[str]:
+    state = link.state
+    pairs = (
+        ("state", row.state if row.state != b"{}" else b"", state_bytes(state)), ("version", row.version, state.version),
+        ("length", row.length, state.length), ("head", row.head, link.head), ("last_at", row.last_at, state.last_at),
+    )  # fmt: skip
+    return [name for name, column, folded in pairs if column != folded]

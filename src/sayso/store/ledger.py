@@ -1,0 +1,164 @@
+"""The ledger in PostgreSQL: the log's turns, reading it, and the audit's one consistent view (contracts/ledger.py)."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+
+from sayso.contracts.ledger import Kept, LedgerDamaged, Placed, Signed, Stored, Turn, Waiting
+from sayso.rules.tiles import WIDTH, TileKey
+from sayso.store.queries import QUERIES
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = PoolConnectionProxy[asyncpg.Record]
+
+_LOCK_CLASS = 0x5A59
+"""Sayso's number among advisory locks of two integers; the second one is the log."""
+_AUDIT_ROWS = 16 * WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLog:
+    """One log of a database: reads take a connection each, a turn takes one for its transaction."""
+
+    pool: "Pool"
+    log: int = 0
+
+    async def newest(self) -> Signed | None:
+        """The newest stored checkpoint."""
+        return _signed(await self.pool.fetchrow(QUERIES["log_newest_checkpoint"], self.log))
+
+    async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
+        """The tiles with these keys, as far as they exist."""
+        async with self.pool.acquire() as connection:
+            return await _tiles(connection, self.log, keys)
+
+    async def place_of(self, entry: UUID) -> Placed | None:
+        """The place of an entry; None before it is sequenced."""
+        row = await self.pool.fetchrow(QUERIES["log_place_of"], self.log, entry)
+        return Placed(*row) if row else None
+
+    async def leaves(self, start: int, count: int) -> Sequence[bytes]:
+        """The leaves from place `start` on, at most `count`, without gaps."""
+        rows = await self.pool.fetch(QUERIES["log_leaves"], self.log, start, start + count)
+        return [row["leaf"] for place, row in enumerate(rows, start) if row["seq"] == place]
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn | None]:
+        """A transaction that holds the log's lock and commits at its end; None when another process holds it."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            is_ours = await connection.fetchval(QUERIES["log_lock"], _LOCK_CLASS, self.log)
+            yield _PostgresTurn(connection, self.log) if is_ours else None
+
+    @asynccontextmanager
+    async def audit(self) -> AsyncIterator["PostgresAudit"]:
+        """One consistent, read-only view of the whole ledger; it holds a connection and old row versions until it ends."""
+        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield PostgresAudit(connection, self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class _PostgresTurn:
+    connection: "Connection"
+    log: int
+
+    async def size(self) -> int:
+        return int(await self.connection.fetchval(QUERIES["log_size"], self.log))
+
+    async def newest(self) -> Signed | None:
+        return _signed(await self.connection.fetchrow(QUERIES["log_newest_checkpoint"], self.log))
+
+    async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
+        return await _tiles(self.connection, self.log, keys)
+
+    async def waiting(self, limit: int) -> Sequence[Waiting]:
+        rows = await self.connection.fetch(QUERIES["log_waiting"], limit)
+        for row in rows:
+            if row["leaf"] is None:
+                raise LedgerDamaged(f"entry {row['id']} waits for its place in the log but does not exist")
+        return [Waiting(*row) for row in rows]
+
+    async def append(self, size: int, entries: Sequence[Waiting], tiles: Mapping[TileKey, bytes]) -> None:
+        shards, ids = [entry.shard for entry in entries], [entry.id for entry in entries]
+        await self.connection.execute(QUERIES["log_append"], self.log, size, shards, ids)
+        await self.connection.execute(QUERIES["log_unqueue"], shards, ids)
+        levels, places = [level for level, _ in tiles], [n for _, n in tiles]
+        await self.connection.execute(QUERIES["log_keep_tiles"], self.log, levels, places, list(tiles.values()))
+
+    async def keep(self, checkpoint: Signed) -> None:
+        values = (checkpoint.size, checkpoint.root, checkpoint.note, checkpoint.at)
+        await self.connection.execute(QUERIES["log_keep_checkpoint"], self.log, *values)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAudit:
+    """What `verify` reads, from one snapshot of the database."""
+
+    connection: "Connection"
+    log: int
+
+    async def counts(self) -> tuple[int, int]:
+        """Places given out in this log, and entries in all."""
+        row = await self.connection.fetchrow(QUERIES["audit_counts"], self.log)
+        return (row[0], row[1]) if row else (0, 0)
+
+    async def places(self) -> AsyncIterator[Sequence[Placed]]:
+        """All places in order, 4,096 at a time."""
+        cursor = await self.connection.cursor(QUERIES["audit_places"], self.log)
+        while rows := await cursor.fetch(_AUDIT_ROWS):
+            yield [Placed(*row) for row in rows]
+
+    async def entries(self) -> AsyncIterator[Sequence[Stored]]:
+        """All entries, chain by chain, 4,096 at a time."""
+        cursor = await self.connection.cursor(QUERIES["audit_entries"])
+        while rows := await cursor.fetch(_AUDIT_ROWS):
+            yield [_stored(row) for row in rows]
+
+    async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
+        """The tiles with these keys, as far as they exist."""
+        return await _tiles(self.connection, self.log, keys)
+
+    async def tile_keys_beyond(self, keys: Collection[TileKey]) -> Sequence[TileKey]:
+        """Tiles right of these last ones or on other levels, at most 100."""
+        rows = await self.connection.fetch(QUERIES["log_tiles_beyond"], self.log, [level for level, _ in keys], [n for _, n in keys])
+        return [(row["level"], row["n"]) for row in rows]
+
+    async def checkpoints(self, after: int, upto: int) -> Sequence[Signed]:
+        """Stored checkpoints of sizes after < size ≤ upto, smallest first."""
+        return [Signed(*row) for row in await self.connection.fetch(QUERIES["log_checkpoints"], self.log, after, upto)]
+
+    async def subjects(self, subs: Collection[bytes]) -> Mapping[bytes, Kept]:
+        """The subjects with these pseudonyms, as far as they exist."""
+        rows = await self.connection.fetch(QUERIES["audit_subjects"], [sub[0] for sub in subs], list(subs))
+        return {row["pseudonym"]: Kept(*list(row)[1:]) for row in rows}
+
+    async def unfounded(self) -> Sequence[bytes]:
+        """Pseudonyms of subjects that have state but no entry, at most 100."""
+        return [row["pseudonym"] for row in await self.connection.fetch(QUERIES["audit_unfounded"])]
+
+    async def misqueued(self) -> Sequence[UUID]:
+        """Queued ids that have a place already or no entry, at most 100."""
+        return [row["id"] for row in await self.connection.fetch(QUERIES["audit_misqueued"])]
+
+
+async def _tiles(connection: "Connection", log: int, keys: Collection[TileKey]) -> dict[TileKey, bytes]:
+    rows = await connection.fetch(QUERIES["log_tiles"], log, [level for level, _ in keys], [n for _, n in keys])
+    return {(row["level"], row["n"]): row["hashes"] for row in rows}
+
+
+def _signed(row: Any) -> Signed | None:
+    return Signed(*row) if row else None
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(
+        shard=row["shard"], id=row["id"], leaf=row["leaf"], sub=row["sub"], ver=row["ver"], at=row["at"], kind=row["kind"],
+        act=row["act"], scope=(row["brand"], row["channel"], row["category"]), src=row["src"], effect=row["effect"],
+        log=row["log"], seq=row["seq"], waits=row["waits"],
+    )  # fmt: skip
