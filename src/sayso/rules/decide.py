@@ -97,7 +97,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Words said in one act. `contact`, `address` and `lookalikes` are keys of the rows they are kept in ("" for none)."""
+    """Words said in one act. `contact`, `address` and `lookalikes` are pseudonyms of the rows they are kept in ("" for none).
+
+    `refused` names the rule that forbids the whole act: the attempt is kept, nothing changes.
+    """
 
     voice: Voice
     words: tuple[Word, ...]
@@ -105,6 +108,7 @@ class Statement:
     address: str = ""
     lookalikes: tuple[str, ...] = ()
     given_ts: int | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def decide(said: Statement, rows: Mapping[str, Row], *, readings: Readings, now:
     """
     hand = _Hand(said, dict(rows), readings, now, new_id, window)
     for word in said.words:
-        hand.take(word)
+        if not said.refused or isinstance(word, Choose):
+            hand.take(word)
     return Ruling(tuple(hand.entries), hand.rows, tuple(hand.told))
 
 
@@ -206,6 +211,9 @@ class _Hand:
             new="opted_out" if out else "opted_in", effect="quarantined" if ahead else "applied",
         )  # fmt: skip
         keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
+        if self.said.refused:
+            rule = self.said.refused
+            return "refused", rule, before, self.keep(replace(entry, effect="refused", rule=rule), keys)
         if ahead:
             return "quarantined", "opt_in_from_the_future", before, self.keep(replace(entry, rule="opt_in_from_the_future"), keys)
         trial = dict(self.rows)

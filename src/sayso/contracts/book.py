@@ -1,0 +1,152 @@
+"""The book: where choices are kept. What flows ask of it, and the values that cross between them and the store.
+
+Subjects are named by `Key`; inside they are pseudonyms in hex, so that nothing above the store handles keyed hashes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sayso.rules.decide import NewId, Row, Ruling
+from sayso.rules.view import Reading
+
+
+class Unavailable(Exception):
+    """The store cannot be reached or did not answer; try again. Checks answer unknown_state, writes 503."""
+
+
+class StaleVersion(Exception):
+    """A precondition failed: the state moved on since the caller read it. `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the state is at version {version} now")
+        self.version = version
+
+
+class KeyReused(Exception):
+    """An idempotency key came again with another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names one subject: its kind and normalised value; `given` is how it was written, kept for showing and telling."""
+
+    kind: str
+    value: str
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows read together, by pseudonym: those asked for, what they are linked to, and the links of those."""
+
+    keys: Mapping[Key, str]
+    rows: Mapping[str, Row]
+
+    def row(self, key: Key | None) -> Row | None:
+        """The row of a key that was asked for; None when nothing was ever recorded about it."""
+        sub = self.keys.get(key) if key else None
+        return self.rows.get(sub) if sub else None
+
+    def linked(self, row: Row) -> tuple[Row, ...]:
+        """The rows this one is linked to, the newest primary first."""
+        order = sorted(row.state.links.items(), key=lambda item: (item[1].primary, item[1].entry), reverse=True)
+        return tuple(self.rows[sub] for sub, _ in order if sub in self.rows)
+
+
+def readings_of(row: Row | None, linked: Sequence[Row]) -> tuple[Reading, ...]:
+    """How a subject is read: a contact with each of its addresses, an address with each of its contacts."""
+    if row is None:
+        return (Reading("", ()),)
+    if row.kind == "contact":
+        return tuple(Reading(row.sub, (row.state, other.state)) for other in linked) or (Reading(row.sub, (row.state,)),)
+    contacts = [other for other in linked if other.kind == "contact"]
+    return tuple(Reading(other.sub, (other.state, row.state)) for other in contacts) or (Reading("", (row.state,)),)
+
+
+def version_of(row: Row | None, linked: Sequence[Row]) -> int:
+    """The version people see: the row's own, and for a contact the sum over its addresses too, so that theirs move it."""
+    if row is None:
+        return 0
+    return row.state.version + (sum(other.state.version for other in linked) if row.kind == "contact" else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a judge returns: the ruling, and whether the system it came from must be told as well (it holds something else now)."""
+
+    ruling: Ruling
+    tell_origin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The rows of one act, locked, with what they are linked to; `now` is the database's clock in microseconds."""
+
+    page: Page
+    now: int
+    new_id: NewId
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """An answer to keep under a client's idempotency key; `render` turns the written act into the bytes that were answered."""
+
+    client: str
+    key: str
+    fingerprint: bytes
+    render: Callable[["Written"], tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One statement to be kept: the rows it needs, the pure judge, and the personal part (canonical JSON) that is kept apart.
+
+    `origin` is the connection it came from ("" for none), `seen` a vendor's event id that must count once.
+    """
+
+    keys: tuple[Key, ...]
+    judge: Callable[[Scene], Judged]
+    detail: str = "{}"
+    origin: str = ""
+    seen: str = ""
+    memo: Memo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was kept: the ruling, and the page after it. `replayed` holds a stored answer, `duplicate` an event that had counted."""
+
+    ruling: Ruling | None
+    page: Page
+    now: int
+    replayed: tuple[int, bytes] | None = None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One entry as it is shown: the leaf's fields, its personal part (None once erased), and its index in the log, if sequenced."""
+
+    id: str
+    sub: str
+    fields: Mapping[str, Any]
+    detail: Mapping[str, Any] | None
+    index: int | None
+    act: str = ""
+
+
+class Book(Protocol):
+    """Reads are strong: they see every acknowledged write."""
+
+    async def write(self, act: Act) -> Written:
+        """Keeps one act; concurrent ones share a transaction. Raises Unavailable, StaleVersion, KeyReused, and what the judge raises."""
+
+    async def read(self, keys: Sequence[Key]) -> Page:
+        """The rows of the keys, of what they are linked to, and of what contacts among those are linked to."""
+
+    async def names(self, subs: Sequence[str]) -> Mapping[str, str]:
+        """The values of subjects as they were given; erased ones are missing."""
+
+    async def entries(self, subs: Sequence[str], *, kinds: Sequence[str], after: str, limit: int, newest_first: bool) -> list[Noted]:
+        """The entries of subjects in the order of their ids, beginning behind `after` ("" for the start)."""

@@ -1,0 +1,132 @@
+"""Record: the one way in. Everything that changes a choice ends here."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, StaleVersion, Written, readings_of, version_of
+from sayso.contracts.ground import Ground
+from sayso.rules.decide import Choose, Row, Ruling, Statement, Tie, Voice, Word, decide
+from sayso.rules.subjects import Address, aliases
+from sayso.rules.view import Reading
+
+
+class ChangeRefused(Exception):
+    """A rule forbids the change; the attempt was logged. `pointers` are JSON Pointers to every refused part."""
+
+    def __init__(self, rule: str, detail: str, pointers: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.rule, self.detail, self.pointers = rule, detail, pointers
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One act by somebody through some door.
+
+    `contact` and `address` are whom it is about (at least one), `ties` further addresses of the contact with whether each becomes
+    the primary one. `personal` is the part that is kept encrypted apart from the ledger (reason, IP, user agent, properties, …).
+    `if_version` is a precondition. `origin` is the connection it came through, `seen` the vendor's event id.
+    """
+
+    voice: Voice
+    words: tuple[Word, ...] = ()
+    contact: Key | None = None
+    address: Key | None = None
+    ties: tuple[tuple[Key, bool], ...] = ()
+    given_ts: int | None = None
+    personal: Mapping[str, Any] = field(default_factory=dict)
+    if_version: int | None = None
+    origin: str = ""
+    seen: str = ""
+    refused: ChangeRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an act: the ruling, the page after it, and the row it was about (the contact's where one was named)."""
+
+    ruling: Ruling | None
+    page: Page
+    about: Row | None
+    now: int
+    replayed: tuple[int, bytes] | None = None
+    duplicate: bool = False
+
+
+def key_of(address: Address) -> Key:
+    """The key of an address's row."""
+    return Key(address.kind, address.value, address.given)
+
+
+async def record(
+    said: Said, *, book: Book, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None
+) -> Recorded:
+    """The act, kept and acknowledged.
+
+    `memo` is (client, idempotency key, fingerprint, render): the rendered answer is kept in the same transaction. Raises
+    Unavailable, StaleVersion, KeyReused, and the act's own ChangeRefused after its attempt was logged.
+    """
+    written = await book.write(act_of(said, ground, memo))
+    if said.refused is not None and written.ruling is not None:
+        raise said.refused
+    return recorded(said, written)
+
+
+def recorded(said: Said, written: Written) -> Recorded:
+    """What was written, seen from the one who said it."""
+    about = written.page.row(said.contact or said.address)
+    return Recorded(written.ruling, written.page, about, written.now, written.replayed, written.duplicate)
+
+
+def act_of(
+    said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None
+) -> Act:
+    """The act as the book takes it: the rows it needs and the pure judge over them."""
+    if said.contact is None and said.address is None:
+        raise ValueError("an act is about a contact or an address")
+    lookalikes = _lookalikes(said)
+    keys = tuple(dict.fromkeys(key for key in (said.contact, said.address, *(key for key, _ in said.ties), *lookalikes) if key))
+    kept = None
+    if memo is not None:
+        client, name, fingerprint, render = memo
+        kept = Memo(client, name, fingerprint, lambda written: render(recorded(said, written)))
+    personal = json.dumps({k: v for k, v in said.personal.items() if v is not None}, sort_keys=True, ensure_ascii=False)
+    return Act(keys, lambda scene: _judge(said, lookalikes, scene, ground.window), personal, said.origin, said.seen, kept)
+
+
+def _lookalikes(said: Said) -> tuple[Key, ...]:
+    """Where an opt-out through an address is kept besides: other spellings of it, that checks of any spelling look at."""
+    stops = any(isinstance(word, Choose) and word.out for word in said.words)
+    if said.address is None or not stops:
+        return ()
+    others = aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]
+    return tuple(Key(other.kind, other.value, other.given) for other in others)
+
+
+def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -> Judged:
+    page = scene.page
+    about = page.row(said.contact or said.address)
+    assert about is not None  # the book locked it
+    if said.if_version is not None and (version := version_of(about, page.linked(about))) != said.if_version:
+        raise StaleVersion(version)
+    ties = tuple(Tie(page.keys[key], primary) for key, primary in said.ties) if said.contact else ()
+    statement = Statement(
+        voice=said.voice,
+        words=(*ties, *said.words),
+        contact=page.keys[said.contact] if said.contact else "",
+        address=page.keys[said.address] if said.address else "",
+        lookalikes=tuple(page.keys[key] for key in lookalikes),
+        given_ts=said.given_ts,
+        refused=said.refused.rule if said.refused else "",
+    )
+    own = {sub: page.rows[sub] for sub in page.keys.values()}
+
+    def read(rows: Mapping[str, Row]) -> tuple[Reading, ...]:
+        after = Page(page.keys, {**page.rows, **rows})
+        row = after.rows[about.sub]
+        return readings_of(row, after.linked(row))
+
+    ruling = decide(statement, own, readings=read, now=scene.now, new_id=scene.new_id, window=window)
+    lost = any(told.effect in ("superseded", "quarantined") for told in ruling.told)
+    return Judged(ruling, tell_origin=bool(said.origin) and lost)

@@ -1,0 +1,92 @@
+"""The preferences document of the wire contract (section 3), from what a subject's rows say."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sayso.rules import view
+from sayso.rules.catalogue import Catalogue
+from sayso.rules.times import format_time
+from sayso.rules.view import Reading
+from sayso.rules.words import ANY, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest applied entry: when, through what, why, from where."""
+
+    at: int
+    source: str
+    method: str
+    reason: str | None
+    ip: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a document is about: their id and main e-mail address as they were given, and their country."""
+
+    contact_id: str | None
+    email: str | None
+    country: str | None
+
+
+def document(
+    who: Who, readings: tuple[Reading, ...], catalogue: Catalogue, *, brand: str | None, version: int, latest: Latest | None,
+    now: int, window: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The document for one brand, or without one (None) for the whole company with a part per brand."""
+    place = brand or ANY
+    until = view.paused_until(readings, place, now)
+    body: dict[str, Any] = {"contact_id": who.contact_id, "email": who.email}
+    body.update(_choices(readings, catalogue, place, window))
+    body.update(
+        {
+            "email_pref_last_updated": format_time(latest.at) if latest else None,
+            "email_pref_update_source": latest.source if latest else None,
+            "email_pref_update_reason": latest.reason if latest else None,
+            "email_pref_consent_ip": latest.ip if latest else None,
+            "email_pref_consent_method": (latest.method or None) if latest else None,
+            "paused_until": format_time(until) if until else None,
+            "blacklisted": view.is_blacklisted(readings),
+            "country": who.country,
+            "always_sent": list(catalogue.always_sent),
+            "channels": _channels(readings, catalogue, place, window),
+            "brands": {} if brand else {b: _branded(readings, catalogue, b, now, window) for b in view.brands_of(readings)},
+            "version": version,
+            "catalogue_version": catalogue.version,
+        }
+    )
+    return body
+
+
+def _choices(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
+    chosen = view.choices_shown(readings, catalogue, brand, "email", window)
+    return {
+        "email_opt_out_global": view.is_out(readings, brand, "email", window),
+        **{f"email_pref_{key}": choice for key, choice in chosen.items()},
+    }
+
+
+def _branded(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, now: int, window: int) -> dict[str, Any]:
+    until = view.paused_until(readings, brand, now)
+    channels = _channels(readings, catalogue, brand, window)
+    return {**_choices(readings, catalogue, brand, window), "paused_until": format_time(until) if until else None, "channels": channels}
+
+
+def _channels(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for channel in view.channels_shown(readings):
+        entry: dict[str, Any] = {"opt_out": view.is_out(readings, brand, channel, window)}
+        if channel != "email":
+            said = view.choices_shown(readings, catalogue, brand, channel, window)
+            choices = {key: choice for key, choice in said.items() if choice != "not_set"}
+            if choices:
+                entry["choices"] = choices
+        shown[channel] = entry
+    return shown
+
+
+def traits(readings: tuple[Reading, ...], window: int) -> dict[str, str]:
+    """``traits.optOut`` by channel: "true" out now, "false" came back; whoever never left has no line."""
+    words = {channel: view.word_at(readings, Scope(ANY, channel, ANY), window) for channel in view.channels_shown(readings)}
+    return {channel: "true" if word == "out" else "false" for channel, word in words.items() if word != "silent"}

@@ -1,0 +1,168 @@
+"""The book on PostgreSQL: grouped writes, strong reads."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from sayso.contracts.book import Act, Key, Noted, Page, Unavailable, Written
+from sayso.rules import leaves
+from sayso.rules.decide import Row
+from sayso.store.pool import UNREACHABLE, borrowed
+from sayso.store.queries import QUERIES
+from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
+from sayso.store.vault import Sealed
+from sayso.store.writing import Answer, Tools, detail_of, read_links, write_group
+
+WRITERS: Final = 2
+"""Transactions at once in one process: while one waits for its commit the next is being judged."""
+GROUP: Final = 200
+TRIES: Final = 8
+RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+
+
+class PostgresBook:
+    """Keeps acts and reads rows. Open it before use and close it after; one a process."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", tools: Tools, *, wake: Callable[[], None] = lambda: None) -> None:
+        self._pool, self._tools, self._wake = pool, tools, wake
+        self._waiting: asyncio.Queue[tuple[Act, asyncio.Future[Written]]] = asyncio.Queue()
+        self._writers: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Starts the writers."""
+        self._writers = [asyncio.create_task(self._write_groups(), name=f"book-writer-{n}") for n in range(WRITERS)]
+
+    async def close(self) -> None:
+        """Stops the writers; acts that nobody has begun are answered Unavailable."""
+        for writer in self._writers:
+            writer.cancel()
+        await asyncio.gather(*self._writers, return_exceptions=True)
+        while not self._waiting.empty():
+            self._waiting.get_nowait()[1].set_exception(Unavailable("the hub is shutting down"))
+
+    async def write(self, act: Act) -> Written:
+        """Keeps one act, in one transaction with others that wait at the same time."""
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((act, answer))
+        return await answer
+
+    async def write_all(self, acts: Sequence[Act]) -> list[Answer]:
+        """Keeps many acts, each as `write` does; what became of each, in order."""
+        return list(await asyncio.gather(*(self.write(act) for act in acts), return_exceptions=True))  # type: ignore[arg-type]  # only Exceptions are set
+
+    async def _write_groups(self) -> None:
+        while True:
+            group = [await self._waiting.get()]
+            while len(group) < GROUP and not self._waiting.empty():
+                group.append(self._waiting.get_nowait())
+            group = [(act, answer) for act, answer in group if not answer.cancelled()]
+            acts = [act for act, _ in group]
+            try:
+                answers = await self._kept(acts)
+            except asyncio.CancelledError:
+                for _, answer in group:
+                    _settle(answer, Unavailable("the hub is shutting down"))
+                raise
+            for (_, answer), became in zip(group, answers, strict=True):
+                _settle(answer, became)
+            self._wake()
+
+    async def _kept(self, acts: Sequence[Act]) -> list[Answer]:
+        """The answers of one group; if it fails together, its members run alone, so that nobody fails for another."""
+        try:
+            return await self._transaction(acts)
+        except Unavailable as down:
+            return [down for _ in acts]
+        except Exception:  # whatever it was, the next lines find out whose it is
+            return [await self._alone(act) for act in acts]
+
+    async def _alone(self, act: Act) -> Answer:
+        """One act's answer; deadlocks and races are tried again with jitter and never shown."""
+        for attempt in range(TRIES):
+            try:
+                return (await self._transaction([act]))[0]
+            except RETRIED as clash:
+                failure: Exception = clash
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+            except Exception as failed:  # handed to the caller of this very act
+                return failed
+        return Unavailable(f"the store was too busy with the same people: {type(failure).__name__}")
+
+    async def _transaction(self, acts: Sequence[Act]) -> list[Answer]:
+        async with borrowed(self._pool) as connection, connection.transaction():
+            return await write_group(connection, acts, self._tools)
+
+    async def read(self, keys: Sequence[Key]) -> Page:
+        """The rows of the keys, what they are linked to, and the addresses of linked contacts."""
+        places = {key: place_of(self._tools.pepper, key) for key in keys}
+        ordered = sorted(set(places.values()))
+        async with borrowed(self._pool) as connection:
+            records = await connection.fetch(QUERIES["subjects_by_id"], [p[0] for p in ordered], [p[1] for p in ordered])
+            found = {(record["shard"], record["id"]): held(record).row for record in records}
+            rows = {row.sub: row for row in found.values()}
+            await read_links(connection, rows)
+        return Page({key: found[place].sub for key, place in places.items() if place in found}, rows)
+
+    async def read_subs(self, subs: Sequence[str]) -> Mapping[str, Row]:
+        """The rows of pseudonyms, with what they are linked to."""
+        async with borrowed(self._pool) as connection:
+            records = await connection.fetch(QUERIES["subjects_by_pseudonym"], *shards_and_pseudonyms(subs))
+            rows = {record["pseudonym"].hex(): held(record).row for record in records}
+            await read_links(connection, rows)
+        return rows
+
+    async def names(self, subs: Sequence[str]) -> Mapping[str, str]:
+        """The values of subjects as they were given; a destroyed key leaves its subject out."""
+        async with borrowed(self._pool) as connection:
+            records = await connection.fetch(QUERIES["names_of_subjects"], *shards_and_pseudonyms(sorted(set(subs))))
+        names = {}
+        vault = self._tools.vault
+        for record in records:
+            pseudonym = record["pseudonym"]
+            try:
+                key = vault.unwrap(record["wrapped"], bound("subject_key", pseudonym))
+                names[pseudonym.hex()] = vault.open(key, record["sealed"], bound("subject", pseudonym)).decode()
+            except Sealed:
+                continue
+        return names
+
+    async def entries(
+        self, subs: Sequence[str], *, kinds: Sequence[str] = (), after: str = "", limit: int = 500, newest_first: bool = False
+    ) -> list[Noted]:
+        """The entries of subjects together, in order of their ids, at most `limit` beginning behind `after`."""
+        query = QUERIES["latest_entries_of_subject" if newest_first else "entries_of_subject"]
+        edge = UUID(after) if after else None
+        shards, pseudonyms = shards_and_pseudonyms(sorted(set(subs)))
+        asks = [(shard, sub, list(kinds), edge, limit) for shard, sub in zip(shards, pseudonyms, strict=True)]
+        async with borrowed(self._pool) as connection:
+            records = [record for ask in asks for record in await connection.fetch(query, *ask)]
+            wrapped = await connection.fetch(QUERIES["keys_of_subjects"], shards, pseudonyms)
+        keys = {record["pseudonym"]: record["wrapped"] for record in wrapped}
+        records.sort(key=lambda record: record["id"].int, reverse=newest_first)
+        return [self._noted(record, keys.get(record["sub"])) for record in records[:limit]]
+
+    def _noted(self, record: Any, wrapped: bytes | None) -> Noted:
+        vault, detail = self._tools.vault, None
+        if wrapped is not None and record["sealed"] is not None:
+            try:
+                key = vault.unwrap(wrapped, bound("subject_key", record["sub"]))
+                detail = detail_of(vault.open(key, record["sealed"], bound("detail", record["id"].bytes)))
+            except Sealed:
+                detail = None
+        return Noted(str(record["id"]), record["sub"].hex(), leaves.parse(record["leaf"]), detail, record["seq"], record["act"])
+
+
+def _settle(answer: "asyncio.Future[Written]", became: Answer) -> None:
+    if answer.done():
+        return
+    if isinstance(became, Exception):
+        answer.set_exception(became)
+    else:
+        answer.set_result(became)
+
+
+__all__ = ["UNREACHABLE", "PostgresBook"]

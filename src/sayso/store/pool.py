@@ -1,0 +1,54 @@
+"""The pool of connections to PostgreSQL, and how its failures look from above."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from sayso.contracts.book import Unavailable
+
+Pool = asyncpg.Pool
+Connection = asyncpg.pool.PoolConnectionProxy
+WAIT_SECONDS: Final = 10.0
+"""How long a statement or a free connection is waited for; a write that takes longer is answered 503."""
+
+
+async def open_pool(dsn: str, *, size: int = 12, application: str = "sayso") -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool that connects when it is first asked, so that a hub starts (and denies) while its store is down."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        command_timeout=WAIT_SECONDS,
+        timeout=WAIT_SECONDS,
+        server_settings={"application_name": application, "jit": "off"},
+    )
+
+
+@asynccontextmanager
+async def borrowed(pool: "asyncpg.Pool[asyncpg.Record]", seconds: float = WAIT_SECONDS) -> AsyncIterator[Connection]:
+    """A connection of the pool; every failure to reach the store or to get an answer in time is raised as Unavailable."""
+    try:
+        async with pool.acquire(timeout=seconds) as connection:
+            yield connection
+    except UNREACHABLE as failure:
+        raise Unavailable(f"the store cannot be reached: {type(failure).__name__}") from failure
+
+
+UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,
+)
+"""Failures that say nothing about the request itself: try again later, and deny until then."""

@@ -1,0 +1,112 @@
+-- name: lock_subject
+-- Locks one subject's row, so that its entries get one order; gives its state and its wrapped data key.
+SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state,
+       (SELECT k.wrapped FROM subject_key k WHERE k.shard = s.shard AND k.pseudonym = s.pseudonym) AS wrapped
+FROM subject s WHERE s.shard = $1 AND s.id = $2 FOR UPDATE OF s;
+
+-- name: insert_subjects
+-- Inserts subjects that are missing, in (shard, id) order; another transaction's first write wins and is no error.
+WITH given AS (
+    SELECT * FROM unnest($1::smallint[], $2::bytea[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
+        AS g(shard, id, kind, pseudonym, sealed, wrapped)
+), made AS (
+    INSERT INTO subject (shard, id, kind, pseudonym, sealed)
+    SELECT shard, id, kind, pseudonym, sealed FROM given ORDER BY shard, id
+    ON CONFLICT DO NOTHING RETURNING shard, pseudonym
+)
+INSERT INTO subject_key (shard, pseudonym, wrapped)
+SELECT g.shard, g.pseudonym, g.wrapped FROM made m JOIN given g ON g.shard = m.shard AND g.pseudonym = m.pseudonym;
+
+-- name: clock_and_spokes
+-- The database's clock in microseconds, and the connections that planning needs.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
+       (SELECT coalesce(array_agg(id::text || ' ' || grain), '{}') FROM connection WHERE state IN ('active', 'paused')) AS spokes;
+
+-- name: subjects_by_id
+-- The rows of subjects named by their ids; one index probe each.
+SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
+FROM unnest($1::smallint[], $2::bytea[]) AS k(shard, id) JOIN subject s ON s.shard = k.shard AND s.id = k.id;
+
+-- name: subjects_by_pseudonym
+-- The rows of subjects that others are linked to; one index probe each.
+SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
+FROM unnest($1::smallint[], $2::bytea[]) AS k(shard, pseudonym) JOIN subject s ON s.shard = k.shard AND s.pseudonym = k.pseudonym;
+
+-- name: names_of_subjects
+-- The sealed values of subjects as they were given, with the wrapped keys that open them.
+SELECT s.pseudonym, s.sealed, k.wrapped
+FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, pseudonym)
+JOIN subject s ON s.shard = n.shard AND s.pseudonym = n.pseudonym
+JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym;
+
+-- name: append
+-- Everything one transaction keeps: leaves, sealed details, their place in the sequencer's queue, states, and work for the spokes.
+WITH leaf AS (
+    INSERT INTO entry (shard, id, sub, ver, at, kind, act, brand, channel, category, src, effect, leaf)
+    SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
+                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[])
+), personal AS (
+    INSERT INTO detail (shard, entry, sealed) SELECT * FROM unnest($1::smallint[], $2::uuid[], $14::bytea[])
+), queued AS (
+    INSERT INTO to_sequence (shard, at, id) SELECT * FROM unnest($1::smallint[], $5::bigint[], $2::uuid[])
+), saved AS (
+    UPDATE subject s SET version = n.version, length = n.length, head = n.head, last_at = n.last_at, state = n.state
+    FROM unnest($15::smallint[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bigint[], $21::bytea[])
+        AS n(shard, id, version, length, head, last_at, state)
+    WHERE s.shard = n.shard AND s.id = n.id
+)
+INSERT INTO work (shard, connection, sub, wanted_at, due_at, origin)
+SELECT w.shard, w.connection, w.sub, $25, $25, nullif(w.origin, '')
+FROM unnest($22::smallint[], $23::uuid[], $24::bytea[], $26::text[]) AS w(shard, connection, sub, origin)
+ORDER BY w.shard, w.connection, w.sub
+ON CONFLICT (shard, connection, sub) DO UPDATE SET
+    wanted = work.wanted + 1,
+    origin = excluded.origin,
+    wanted_at = CASE WHEN work.acked >= work.wanted THEN excluded.wanted_at ELSE work.wanted_at END,
+    due_at = CASE WHEN work.acked >= work.wanted AND work.lease IS NULL THEN excluded.due_at ELSE work.due_at END;
+
+-- name: see_events
+-- Notes vendors' event ids; gives back those that nobody had noted before.
+INSERT INTO seen_webhook (shard, connection, event, at)
+SELECT s.shard, s.connection, s.event, $4 FROM unnest($1::smallint[], $2::uuid[], $3::bytea[]) AS s(shard, connection, event)
+ORDER BY s.shard, s.connection, s.event
+ON CONFLICT DO NOTHING RETURNING connection, event;
+
+-- name: find_memo
+-- The stored answer under a client's idempotency key.
+SELECT fingerprint, status, sealed, day FROM idempotency WHERE shard = $1 AND client = $2 AND key = $3;
+
+-- name: keep_memo
+-- Keeps an answer under a client's idempotency key, in the transaction of the write that it answers.
+INSERT INTO idempotency (shard, client, key, fingerprint, status, sealed, day) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: entries_of_subject
+-- A subject's entries in chain order, with their sealed details and their places in the log.
+SELECT e.id, e.sub, e.act, e.leaf, d.sealed, l.seq
+FROM entry e
+LEFT JOIN detail d ON d.shard = e.shard AND d.entry = e.id
+LEFT JOIN log_entry l ON l.entry = e.id
+WHERE e.shard = $1 AND e.sub = $2 AND (cardinality($3::text[]) = 0 OR e.kind = ANY($3)) AND ($4::uuid IS NULL OR e.id > $4)
+ORDER BY e.ver LIMIT $5;
+
+-- name: latest_entries_of_subject
+-- A subject's newest entries first; the pages go backwards.
+SELECT e.id, e.sub, e.act, e.leaf, d.sealed, l.seq
+FROM entry e
+LEFT JOIN detail d ON d.shard = e.shard AND d.entry = e.id
+LEFT JOIN log_entry l ON l.entry = e.id
+WHERE e.shard = $1 AND e.sub = $2 AND (cardinality($3::text[]) = 0 OR e.kind = ANY($3)) AND ($4::uuid IS NULL OR e.id < $4)
+ORDER BY e.ver DESC LIMIT $5;
+
+-- name: keys_of_subjects
+-- The wrapped data keys of subjects.
+SELECT k.pseudonym, k.wrapped FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, pseudonym)
+JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym;
+
+-- name: daily_key
+-- The wrapped key of one day.
+SELECT wrapped FROM daily_key WHERE day = $1;
+
+-- name: make_daily_key
+-- Makes a day's key unless another process was first.
+INSERT INTO daily_key (day, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING;

@@ -1,0 +1,57 @@
+"""The vault: personal detail under keys that can be destroyed. AES-256-GCM throughout, each ciphertext bound to its place.
+
+A subject's details lie under its own data key, wrapped by a key-encryption key of the data folder's ring; destroying the wrapped
+key is the erasure. Calls and stored answers lie under daily keys that are destroyed after seven days.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+
+
+class Sealed(Exception):
+    """A ciphertext that these keys do not open: the key was destroyed, the bytes were changed, or they belong elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Seals and opens with the key-encryption keys. `ring` is kid → 32 bytes, `current` the kid new keys are wrapped under."""
+
+    ring: Mapping[str, bytes] = field(repr=False)
+    current: str
+    chance: Callable[[int], bytes] = field(repr=False)
+
+    def new_key(self, bound_to: bytes) -> tuple[bytes, bytes]:
+        """A fresh data key and its wrapped form."""
+        key = self.chance(KEY_BYTES)
+        return key, self.wrap(key, bound_to)
+
+    def wrap(self, key: bytes, bound_to: bytes) -> bytes:
+        """`kid length ∥ kid ∥ nonce ∥ ciphertext`."""
+        kid = self.current.encode()
+        return bytes([len(kid)]) + kid + self.seal(self.ring[self.current], key, bound_to)
+
+    def unwrap(self, wrapped: bytes, bound_to: bytes) -> bytes:
+        """The data key. Raises Sealed when the ring lacks its key-encryption key or the bytes are not of this place."""
+        kid = wrapped[1 : 1 + wrapped[0]].decode("ascii", "replace") if wrapped else ""
+        if kid not in self.ring:
+            raise Sealed(f"the key-encryption key {kid!r} is not in the data folder's ring")
+        return self.open(self.ring[kid], wrapped[1 + wrapped[0] :], bound_to)
+
+    def seal(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+        """`nonce ∥ ciphertext`, readable only with the key and the same place."""
+        nonce = self.chance(NONCE_BYTES)
+        return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+
+    def open(self, key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
+        """The plain bytes. Raises Sealed."""
+        try:
+            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
+        except (InvalidTag, ValueError) as closed:
+            raise Sealed("these bytes do not open with this key at this place") from closed
