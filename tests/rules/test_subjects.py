@@ -73,6 +73,12 @@ def test_aliases_exactly() -> None:
     assert values("ß+x@straße.example") == ["ß+x@xn--strae-oqa.example", "ß@xn--strae-oqa.example", "ss@strasse.example"]
 
 
+def test_a_domain_that_cannot_be_decoded_stays_as_it_is() -> None:
+    odd = Address("email", "ada@xn--0.example", "ada@xn--0.example")
+    assert aliases(odd) == (odd,)
+    assert mask(odd) == "a•••@xn--0.example"
+
+
 def test_only_mail_has_aliases() -> None:
     phone = parse_address("sms", "+12065550100", default_region=None)
     assert aliases(phone) == (phone,)

@@ -228,11 +228,11 @@ def _folded(text: str) -> str:
 
 
 def _settled(text: str, step: Callable[[str], str]) -> str:
+    if text.isascii():
+        return step(text)
     # One round can undo part of the other for a few letters, and a matching form must match itself.
-    for _ in range(4):
-        text, before = step(text), text
-        if text == before:
-            break
+    for _ in range(3):
+        text = step(text)
     return text
 
 
