@@ -1,0 +1,51 @@
+"""The gatehouse: where checks read and are logged. A port of its own, because it is the hottest path and must never give an old answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from sayso.contracts.book import Key
+from sayso.rules.answer import Logged
+from sayso.rules.decide import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rows one question needs: whom it names, and other spellings of the address that may only deny."""
+
+    contact: Key | None
+    address: Key | None
+    lookalikes: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows as they stand: the contact's and the address's (None: never seen), look-alikes, and all rows linked to those two."""
+
+    contact: Row | None
+    address: Row | None
+    lookalikes: tuple[Row, ...]
+    linked: dict[str, Row]
+
+
+Judge = Callable[[Found, int], Logged]
+"""Gives the verdict on one question from its rows and the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question: the rows it needs and its judge."""
+
+    wanted: Wanted
+    judge: Judge
+
+
+class Gatehouse(Protocol):
+    """Answers only after the verdicts are durable."""
+
+    async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
+        """The id and verdict of each question, in order, logged. Raises Unavailable: then nothing may be allowed."""
+
+    async def logged(self, check: UUID) -> Logged | None:
+        """A verdict that was given before, or None."""

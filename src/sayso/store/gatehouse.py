@@ -1,0 +1,168 @@
+"""The gatehouse on PostgreSQL: concurrent checks share one read, one insert and one commit, and are answered only after it.
+
+A batch closes before its read is sent, so every check in it reads a state that is newer than its own start: strong by construction.
+The first read takes every row that a batch names, a second whatever those are linked to; rows only accumulate, so nothing can slip
+between the two.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from sayso.contracts.book import Unavailable
+from sayso.contracts.gatehouse import Found, Query
+from sayso.rules.answer import Logged, from_log, to_log
+from sayso.rules.decide import Row
+from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7
+from sayso.rules.state import State, from_bytes
+from sayso.store.pool import Connection, borrowed
+from sayso.store.queries import QUERIES
+from sayso.store.rows import place_of
+from sayso.store.writing import read_links
+
+BATCHES: Final = 2
+"""Batches under way at once in one process: one waits for its commit while the next reads."""
+LARGEST: Final = 1_000
+PATIENCE: Final = 0.4
+"""Seconds after which an unanswered store counts as down: the caller is told within half a second (G1b)."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    queries: Sequence[Query]
+    answer: "asyncio.Future[list[tuple[UUID, Logged]]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class PostgresGatehouse:
+    """Answers checks. Open it before use and close it after; one a process, with a pool of its own."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes]) -> None:
+        self._pool, self._pepper, self._chance = pool, pepper, chance
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Starts answering."""
+        self._workers = [asyncio.create_task(self._answer_batches(), name=f"gatehouse-{n}") for n in range(BATCHES)]
+
+    async def close(self) -> None:
+        """Stops; whoever still waits is told that nothing is known."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        while not self._waiting.empty():
+            self._waiting.get_nowait().answer.set_exception(Unavailable("the hub is shutting down"))
+
+    async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
+        """The verdicts in order, each logged under its id."""
+        if not queries:
+            return []
+        waiting = _Waiting(queries)
+        self._waiting.put_nowait(waiting)
+        return await waiting.answer
+
+    async def logged(self, check: UUID) -> Logged | None:
+        """A verdict that was given before, or None."""
+        try:
+            day = day_of(time_of(check))
+        except (ValueError, OverflowError):
+            return None
+        async with borrowed(self._pool) as connection:
+            body = await connection.fetchval(QUERIES["verdict_by_id"], shard_of(check), day, check)
+        return from_log(body) if body is not None else None
+
+    async def _answer_batches(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            size = len(batch[0].queries)
+            while size < LARGEST and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+                size += len(batch[-1].queries)
+            try:
+                verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), PATIENCE + size / 1_000)
+            except asyncio.CancelledError:
+                _fail(batch, Unavailable("the hub is shutting down"))
+                raise
+            except TimeoutError:
+                _fail(batch, Unavailable("the store did not answer in time"))
+                continue
+            except Exception as failed:  # whatever went wrong, nobody may be allowed by it
+                _fail(batch, failed if isinstance(failed, Unavailable) else Unavailable(f"checks failed: {type(failed).__name__}"))
+                continue
+            start = 0
+            for one in batch:
+                if not one.answer.done():
+                    one.answer.set_result(verdicts[start : start + len(one.queries)])
+                start += len(one.queries)
+
+    async def _judged(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
+        async with borrowed(self._pool, PATIENCE) as connection:
+            now, founds = await self._found(connection, queries)
+            verdicts = []
+            for query, found in zip(queries, founds, strict=True):
+                row = found.contact or found.address
+                shard = int(row.sub[:2], 16) if row else self._chance(1)[0]
+                verdicts.append((uuid7(now, self._chance(RANDOM_BYTES), shard), query.judge(found, now), row))
+            await self._keep(connection, now, verdicts)
+        return [(check, logged) for check, logged, _ in verdicts]
+
+    async def _found(self, connection: Connection, queries: Sequence[Query]) -> tuple[int, list[Found]]:
+        wanted = [(q.wanted.contact, q.wanted.address, *q.wanted.lookalikes) for q in queries]
+        places = {key: place_of(self._pepper, key) for keys in wanted for key in keys if key is not None}
+        order = list(places)
+        asked = [places[key] for key in order] or [(0, b"")]
+        records = await connection.fetch(QUERIES["rows_for_checks"], [p[0] for p in asked], [p[1] for p in asked])
+        by_key = {order[record["ord"] - 1]: _row(record) for record in records if record["kind"] is not None}
+        rows = {row.sub: row for row in by_key.values()}
+        if any(row.state.links for row in rows.values()):
+            await read_links(connection, rows)
+        founds = [
+            Found(
+                by_key.get(q.wanted.contact) if q.wanted.contact else None,
+                by_key.get(q.wanted.address) if q.wanted.address else None,
+                tuple(by_key[key] for key in q.wanted.lookalikes if key in by_key),
+                rows,
+            )
+            for q in queries
+        ]
+        return records[0]["now"], founds
+
+    async def _keep(self, connection: Connection, now: int, verdicts: Sequence[tuple[UUID, Logged, Row | None]]) -> None:
+        bodies = [to_log(logged) for _, logged, _ in verdicts]
+        sealed = hashlib.sha256(b"".join(sorted(c.bytes + hashlib.sha256(b).digest() for (c, _, _), b in zip(verdicts, bodies, strict=True))))
+        await connection.execute(
+            QUERIES["keep_verdicts"],
+            [shard_of(check) for check, _, _ in verdicts],
+            [check for check, _, _ in verdicts],
+            [bytes.fromhex(row.sub) if row else None for _, _, row in verdicts],
+            [logged.verdict.allowed for _, logged, _ in verdicts],
+            [",".join(reason.code for reason in logged.verdict.reasons) for _, logged, _ in verdicts],
+            uuid7(now, self._chance(RANDOM_BYTES), 0),
+            now,
+            len(verdicts),
+            sealed.digest(),
+            day_of(now),
+            bodies,
+        )
+
+
+def _fail(batch: Sequence[_Waiting], why: Exception) -> None:
+    for one in batch:
+        if not one.answer.done():
+            one.answer.set_exception(why)
+
+
+@lru_cache(maxsize=4_096)
+def _state(raw: bytes, version: int, length: int, last_at: int) -> State:
+    return from_bytes(raw, version=version, length=length, last_at=last_at)
+
+
+def _row(record: Any) -> Row:
+    state = _state(record["state"], record["version"], record["length"], record["last_at"])
+    return Row(record["pseudonym"].hex(), record["kind"], state)
