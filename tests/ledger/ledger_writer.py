@@ -1,9 +1,10 @@
 """Writes entries as recording does, and shows a log to the tests: real rows in a real database."""
 
+import copy
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,7 +37,6 @@ class Ledger:
 
     pool: Any
     anchor: AnchorFolder
-    private: Ed25519PrivateKey = PRIVATE
     clock: int = START
     states: dict[bytes, tuple[State, bytes]] = field(default_factory=dict)
     written: list[UUID] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Ledger:
 
     @property
     def key(self) -> VerifierKey:
-        return key_of(ORIGIN, self.private)
+        return key_of(ORIGIN, PRIVATE)
 
     async def write(self, count: int, people: int = 7, **changes: Any) -> list[UUID]:
         """So many acknowledged choices of so many people, each in its chain."""
@@ -90,7 +90,7 @@ class Ledger:
     async def sequence(self, batch: int = 5_000) -> Sequenced:
         """One call of the sequencer, half a second later."""
         self.clock += 500_000
-        return await sequence(log=self.log, anchor=self.anchor, origin=ORIGIN, private=self.private, now=self.clock, batch=batch)
+        return await sequence(log=self.log, anchor=self.anchor, origin=ORIGIN, private=PRIVATE, now=self.clock, batch=batch)
 
     async def verify(self, details: Details | None = None) -> Verified:
         async with self.log.audit() as audit:
@@ -100,8 +100,36 @@ class Ledger:
         return {entry.id: self.details[entry.id] for entry in entries if entry.id in self.details}
 
 
+TABLES = ("entry", "to_sequence", "subject", "log_entry", "log_tile", "log_checkpoint")
+
+
 @asynccontextmanager
 async def opened_ledger(dsn: str, folder: Path) -> AsyncIterator[Ledger]:
-    """A ledger in this database whose anchors are in this folder."""
+    """An empty ledger in this database, whose tests share it, and whose anchors are in this folder."""
     async with asyncpg.create_pool(dsn, min_size=1, max_size=6) as pool:
+        await pool.execute(f"TRUNCATE {', '.join(TABLES)}")
         yield Ledger(pool, AnchorFolder.of(folder, ORIGIN))
+
+
+class Saved:
+    """Ledgers as they were at one moment, to begin many tests with."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[Ledger, dict[str, str]]] = {}
+
+    async def save(self, dsn: str, ledger: Ledger) -> None:
+        """Remembers the rows, the anchors and what the tests know of them."""
+        for table in TABLES:
+            await ledger.pool.execute(f"CREATE TABLE saved_{table} AS TABLE {table}")
+        notes = {path.name: path.read_text() for path in ledger.anchor.folder.iterdir()}
+        self.known[dsn] = (copy.deepcopy(replace(ledger, pool=None)), notes)
+
+    async def restore(self, dsn: str, ledger: Ledger) -> Ledger:
+        """The saved ledger, in the empty database of this one."""
+        saved, notes = self.known[dsn]
+        for table in TABLES:
+            await ledger.pool.execute(f"INSERT INTO {table} TABLE saved_{table}")
+        ledger.anchor.folder.mkdir(parents=True, mode=0o700)
+        for name, note in notes.items():
+            (ledger.anchor.folder / name).write_text(note)
+        return replace(copy.deepcopy(saved), pool=ledger.pool, anchor=ledger.anchor)

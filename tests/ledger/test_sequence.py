@@ -20,8 +20,8 @@ pytestmark = pytest.mark.feature("S9", "J8")
 
 
 @pytest.fixture
-async def ledger(database: str, tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with opened_ledger(database, tmp_path) as opened:
+async def ledger(module_database: str, tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with opened_ledger(module_database, tmp_path) as opened:
         yield opened
 
 
@@ -186,6 +186,7 @@ async def test_an_old_database_put_back_signs_nothing(ledger: Ledger) -> None:
     await ledger.pool.execute("DELETE FROM log_entry; INSERT INTO log_entry TABLE old_entry")
     await ledger.pool.execute("DELETE FROM log_tile; INSERT INTO log_tile TABLE old_tile; DELETE FROM log_checkpoint WHERE size > 10")
     await refuses(ledger, LedgerRolledBack, "10 entries, but 20 were signed")
+    await ledger.pool.execute("DROP TABLE old_entry, old_tile")
 
 
 async def test_an_old_database_that_grew_past_the_anchor_signs_nothing(ledger: Ledger, tmp_path: Path) -> None:

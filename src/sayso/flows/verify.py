@@ -23,11 +23,20 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: what, the place in the log (None: not in the log), and the entry where one can be named."""
+    """One thing that is wrong: what, and among which places of the log (seq ≤ place < upto; None: not in the log) it must be.
+
+    `entry` is the one that shows it: the bad one itself, where the places are one.
+    """
 
     what: str
     seq: int | None = None
     entry: UUID | None = None
+    upto: int | None = None
+
+    @property
+    def depth(self) -> tuple[float, int]:
+        """How early in the log it must be, and then how exactly that is known; smaller is earlier."""
+        return (float("inf"), 0) if self.seq is None else (self.upto or self.seq + 1, -self.seq)
 
 
 @dataclass(slots=True)
@@ -58,15 +67,15 @@ class Verified:
 
     @property
     def first_bad(self) -> Problem | None:
-        """The problem at the lowest place of the log; one outside the log only when there is no other."""
-        return min(self.problems, key=lambda problem: (problem.seq is None, problem.seq or 0), default=None)
+        """The problem that must be earliest in the log; one outside the log only when there is no other."""
+        return min(self.problems, key=lambda problem: problem.depth, default=None)
 
-    def note(self, what: str, seq: int | None = None, entry: UUID | None = None) -> None:
-        """Counts a problem, and names it unless there are too many already."""
+    def note(self, what: str, seq: int | None = None, entry: UUID | None = None, upto: int | None = None) -> None:
+        """Counts a problem, and names it unless there are too many already and it is not an earlier one."""
         self.problem_count += 1
-        lowest = self.first_bad.seq if self.first_bad else None
-        if len(self.problems) < PROBLEMS_NAMED or (seq is not None and (lowest is None or seq < lowest)):
-            self.problems.append(Problem(what, seq, entry))
+        problem = Problem(what, seq, entry, upto)
+        if len(self.problems) < PROBLEMS_NAMED or problem.depth < min(known.depth for known in self.problems):
+            self.problems.append(problem)
 
 
 async def verify(
@@ -156,7 +165,8 @@ async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes]
         wrong = next((i for i in range(len(row) // 32) if kept[32 * i : 32 * i + 32] != row[32 * i : 32 * i + 32]), len(row) // 32)
         seq = ((n * WIDTH + wrong) << (8 * level)) if wrong < len(row) // 32 else None
         named = batch[seq - start].entry if seq is not None and level == 0 and 0 <= seq - start < len(batch) else None
-        found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named)
+        upto = None if seq is None else seq + (1 << (8 * level))
+        found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named, upto)
 
 
 def _claims(found: Verified, stored: Sequence[Signed], key: VerifierKey) -> list[Checkpoint]:
@@ -186,7 +196,8 @@ def _check_roots(found: Verified, grown: tuple[Edge, list[bytes]], signed: list[
             proven = checkpoint.size
             found.signed = max(found.signed, proven)
         else:
-            found.note(f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}", proven)
+            what = f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}"
+            found.note(what, proven, upto=checkpoint.size)
     return append(tree, hashes[tree.size - start :]), proven
 
 
@@ -223,6 +234,12 @@ def _check_entry(found: Verified, log: int, link: Link, row: Stored, opened: Map
             problems.append("it has no place in a log and does not wait for one")
     for what in problems:
         found.note(what, seq, row.id)
+    if replayed.breaks:
+        before = link.place[1] if link.place and link.place[0] == log else None
+        upto = found.size if seq is None else max(seq, before or 0) + 1
+        found.note(
+            "the leaf before it in its chain is not the one that its prev names", before if before is not None else seq, row.id, upto
+        )
     return replayed.link
 
 

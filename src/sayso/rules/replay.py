@@ -29,11 +29,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A chain after one more leaf: the fields (None when unreadable), the new link, and what is wrong with the leaf."""
+    """A chain after one more leaf: the fields (None when unreadable), the new link, and what is wrong with the leaf.
+
+    `breaks`: its prev is not the hash of the leaf before it, so one of the two was changed.
+    """
 
     fields: Mapping[str, Any] | None
     link: Link
     problems: tuple[str, ...]
+    breaks: bool = False
 
 
 def replay(link: Link, leaf: bytes, place: tuple[int, int] | None) -> Replayed:
@@ -54,14 +58,12 @@ def replay(link: Link, leaf: bytes, place: tuple[int, int] | None) -> Replayed:
         problems.append("the leaf is of another subject")
     if fields["ver"] != link.state.length + 1:
         problems.append(f"place {fields['ver']} of its chain follows place {link.state.length}")
-    if fields["prev"] != link.head.hex():
-        problems.append("prev is not the hash of the leaf before it in its chain")
     if entry.at <= link.state.last_at:
         problems.append("it is not later than the leaf before it in its chain")
     if link.act == ERASED:
         problems.append("its chain had ended with an erasure")
     problems += _misplaced(link.place, place)
-    return Replayed(fields, Link(link.sub, state, head, entry.act, place), tuple(problems))
+    return Replayed(fields, Link(link.sub, state, head, entry.act, place), tuple(problems), fields["prev"] != link.head.hex())
 
 
 def state_bytes(state: State) -> bytes:
