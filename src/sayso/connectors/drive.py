@@ -5,10 +5,10 @@ It does not decide what an answer means (the connector does) and does not retry 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from sayso.connectors.redaction import clean, clean_headers, excerpt, secrets_of
+from sayso.connectors.redaction import MARK, clean, clean_headers, excerpt, secrets_of
 from sayso.contracts.connector import About, Attempt, Driven, Flow, Pace, Request, Response, Settings, Wait
 
 T = TypeVar("T")
@@ -110,10 +110,19 @@ async def _attempt(request: Request, ground: Ground, secrets: tuple[str, ...], e
     at, begun = ground.clock(), ground.monotonic()
     try:
         if end > begun:
-            response = await ground.send(request, min(TIMEOUT, end - begun))
+            response = _scrubbed(await ground.send(request, min(TIMEOUT, end - begun)), request, secrets)
     finally:
         ground.lane.leave()
     return response, _log(request, response, at, round((ground.monotonic() - begun) * 1000), secrets)
+
+
+def _scrubbed(response: Response, request: Request, configured: tuple[str, ...]) -> Response:
+    """The answer without our own secrets: what a careless server repeats cannot get into reasons, histories or reports."""
+    secrets = secrets_of(request, configured)
+    body = response.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), MARK.encode())
+    return replace(response, body=body, detail=clean(response.detail, secrets))
 
 
 def _log(request: Request, response: Response, at: int, milliseconds: int, configured: tuple[str, ...]) -> Attempt:

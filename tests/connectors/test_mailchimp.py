@@ -1,0 +1,3 @@
+"""The Mailchimp connector's own tests, run from its folder."""
+
+from sayso.connectors.mailchimp.tests import *

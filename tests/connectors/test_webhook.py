@@ -1,0 +1,3 @@
+"""The webhook connector's own tests, run from its folder."""
+
+from sayso.connectors.webhook.tests import *
