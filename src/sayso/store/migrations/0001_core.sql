@@ -72,10 +72,10 @@ CREATE TABLE work (
     delivery uuid,                         -- webhook-id of the state being delivered, kept over its retries
     delivery_wanted bigint,
     attempts integer NOT NULL DEFAULT 0,
+    parked boolean NOT NULL DEFAULT false, -- no use in trying again before the next change: shown as drift
     unsure boolean NOT NULL DEFAULT false, -- the last attempt ended without an answer: one more push before it settles
     cause text,                            -- why it is not done yet
     origin text,                           -- the door the newest change came through
-    ack_ver bigint,
     PRIMARY KEY (shard, connection, sub)
 ) WITH (fillfactor = 80);
 CREATE INDEX work_due ON work (connection, due_at) WHERE acked < wanted;

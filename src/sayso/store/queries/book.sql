@@ -63,7 +63,8 @@ ON CONFLICT (shard, connection, sub) DO UPDATE SET
     wanted = work.wanted + 1,
     origin = excluded.origin,
     wanted_at = CASE WHEN work.acked >= work.wanted THEN excluded.wanted_at ELSE work.wanted_at END,
-    due_at = CASE WHEN work.acked >= work.wanted AND work.lease IS NULL THEN excluded.due_at ELSE work.due_at END;
+    parked = false,
+    due_at = CASE WHEN work.lease IS NULL AND (work.acked >= work.wanted OR work.parked) THEN excluded.due_at ELSE work.due_at END;
 
 -- name: see_events
 -- Notes vendors' event ids; gives back those that nobody had noted before.

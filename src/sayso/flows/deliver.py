@@ -1,0 +1,169 @@
+"""Deliver: the one way out. Tells one connection the current state of what is due, and keeps its answers."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sayso.contracts.book import Act, Book, Judged, Key, Scene
+from sayso.contracts.connector import BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
+from sayso.contracts.ground import Ground
+from sayso.contracts.portrait import Portrait, Portray
+from sayso.contracts.spokes import Claimed, Connection, Settled, Spokes
+from sayso.rules import telling, view
+from sayso.rules.backoff import next_due, retry_after
+from sayso.rules.catalogue import Catalogue
+from sayso.rules.decide import Ruling
+from sayso.rules.entries import Entry
+from sayso.rules.state import fold
+from sayso.rules.times import SECOND
+from sayso.rules.words import ANY, CHANNELS
+
+LEASE = 60 * SECOND
+DEADLINE = 45 * SECOND
+"""A request's deadline ends before its lease, so that nobody else is telling the same thing meanwhile."""
+WAITING = frozenset({"later", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How one round went: rows claimed, acknowledged, and left waiting because the system did not take them (any of them).
+
+    `retry_after` is the longest wait in microseconds that the system asked for.
+    """
+
+    claimed: int = 0
+    acknowledged: int = 0
+    waiting: int = 0
+    retry_after: int | None = None
+
+
+async def deliver(
+    connection: Connection, connector: Connector, *, spokes: Spokes, book: Book, drive: Drive, portray: Portray,
+    checkpoint: Callable[[], Awaitable[str | None]], ground: Ground, limit: int, early: bool = False,
+) -> Round:  # fmt: skip
+    """One round for one connection: claim what is due, translate, talk, settle, and enter each acknowledgement into the trail.
+
+    `early` takes rows that wait for a retry too: a probe whether the system answers again. Raises Unavailable; what was claimed
+    then comes back when its lease ends.
+    """
+    claimed = await spokes.claim(connection.id, limit=limit, lease=LEASE, early=early)
+    if not claimed:
+        return Round()
+    brand = None if connection.brand == ANY else connection.brand
+    portraits = await portray([row.sub for row in claimed], brand)
+    note = await checkpoint()
+    changes = [(row, _change(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
+    settled = [Settled(row, Outcome("already_so"), done=True) for row in claimed if row.sub not in portraits]
+    outcomes = await _told(connection, connector, changes, spokes, drive, ground)
+    settled += [_settled(row, change, portraits[row.sub], outcome, ground) for (row, change), outcome in zip(changes, outcomes, strict=True)]
+    await _acknowledge(connection, [(row, change, outcome) for (row, change), outcome in zip(changes, outcomes, strict=True)], book)
+    await spokes.settle(settled)
+    await _stop_if_told(connection, outcomes, spokes)
+    waits = [retry_after(outcome.retry_after, ground.clock()) for outcome in outcomes]
+    return Round(
+        claimed=len(claimed),
+        acknowledged=sum(one.done for one in settled),
+        waiting=sum(outcome.kind in WAITING for outcome in outcomes),
+        retry_after=max((wait for wait in waits if wait is not None), default=None),
+    )
+
+
+async def _told(
+    connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], spokes: Spokes, drive: Drive, ground: Ground
+) -> list[Outcome]:
+    """What the connection answered to each change; settings that cannot be used leave everything waiting for their mend."""
+    if not changes:
+        return []
+    now = ground.clock()
+    try:
+        driven = await drive(
+            connector.push(connection.settings, [change for _, change in changes], now),
+            connection=str(connection.id), about=connector.about, settings=connection.settings, deadline=now + DEADLINE,
+        )  # fmt: skip
+    except BadSettings as bad:
+        return [Outcome("broken_auth", str(bad)) for _ in changes]
+    await spokes.log_attempts(connection.id, [row for row, _ in changes], driven.value, driven.attempts)
+    return driven.value
+
+
+def _change(
+    row: Claimed, portrait: Portrait, connection: Connection, connector: Connector, checkpoint: str | None, ground: Ground
+) -> Change:
+    before = json.loads(row.told) if row.told else {}
+    blacklisted = view.is_blacklisted(portrait.readings)
+    return Change(
+        key=row.sub,
+        contact_id=portrait.contact_id,
+        addresses=portrait.addresses,
+        version=portrait.version,
+        standings=_standings(portrait, connection.brand, connector, ground.catalogue, ground.window),
+        document=json.dumps(portrait.document, ensure_ascii=False),
+        changed=json.dumps(telling.difference(row.told, portrait.document), ensure_ascii=False),
+        delivery_id=str(row.delivery),
+        event_type="preferences.changed",
+        occurred_at=row.wanted_at,
+        blacklisted=blacklisted,
+        lifted_blacklist=bool(before.get("blacklisted")) and not blacklisted,
+        complaint=tuple(block for block in portrait.blocks if block == "complaint"),
+        blocked=tuple(block for block in portrait.blocks if block != "complaint"),
+        origin=row.origin,
+        checkpoint=checkpoint,
+    )
+
+
+def _standings(portrait: Portrait, brand: str, connector: Connector, catalogue: Catalogue, window: int) -> tuple[Standing, ...]:
+    channels = CHANNELS if ANY in connector.about.channels else connector.about.channels
+    found = []
+    for channel in channels:
+        about: list[tuple[str, MessageClass]] = [(ANY, ANY), *((category.key, category.kind) for category in catalogue.refusable)]
+        for category, kind in about:
+            word = telling.word_for(portrait.readings, brand, channel, category, window)
+            found.append(Standing(channel, category, word, kind, brand))
+    return tuple(found)
+
+
+def _settled(row: Claimed, change: Change, portrait: Portrait, outcome: Outcome, ground: Ground) -> Settled:
+    """How a row ends. After an attempt that ended unknown, the next success is pushed once more before it counts."""
+    told = telling.remembered(portrait.document)
+    if outcome.acknowledged and not row.unsure:
+        return Settled(row, outcome, told=told, done=True)
+    if outcome.acknowledged:
+        return Settled(row, outcome, due_at=0)
+    if outcome.kind in ("cannot_express", "needs_confirmation") or (outcome.kind == "refused" and outcome.permanent):
+        return Settled(row, outcome, due_at=0, parked=True)
+    now = ground.clock()
+    chance = int.from_bytes(ground.chance(4)) / 0xFFFFFFFF
+    due = next_due(row.attempts + 1, now, chance, retry_after(outcome.retry_after, now))
+    return Settled(row, outcome, due_at=max(0, due - now))
+
+
+async def _acknowledge(connection: Connection, answers: Sequence[tuple[Claimed, Change, Outcome]], book: Book) -> None:
+    """Enters every answer into the connection's own chain, before the work is settled: a crash between repeats, never forgets."""
+    if not answers:
+        return
+    spoke = Key("connection", str(connection.id), connection.name)
+
+    def judge(scene: Scene) -> Judged:
+        sub = scene.page.keys[spoke]
+        row = scene.page.rows[sub]
+        entries = []
+        for claimed, change, outcome in answers:
+            at = max(scene.now, row.state.last_at + 1)
+            entry = Entry(
+                id=scene.new_id(sub), sub=sub, kind="ack", at=at, ts=at, act=outcome.kind, src="connection", by=f"k:{connection.id}",
+                via="worker", effect="stored", about=claimed.sub,
+                x=(("wanted", claimed.wanted), ("version", change.version), ("waited_ms", max(0, at - claimed.wanted_at) // 1000)),
+            )  # fmt: skip
+            entries.append(entry)
+            row = type(row)(row.sub, row.kind, fold(row.state, entry))
+        return Judged(Ruling(tuple(entries), {sub: row}, ()))
+
+    reasons: Mapping[str, str] = {claimed.sub: outcome.reason for claimed, _, outcome in answers if outcome.reason}
+    await book.write(Act((spoke,), judge, json.dumps({"reasons": dict(reasons)}, sort_keys=True)))
+
+
+async def _stop_if_told(connection: Connection, outcomes: Sequence[Outcome], spokes: Spokes) -> None:
+    """An endpoint that says it is gone (410) is not asked again; what it was not told is listed as drift."""
+    gone = next((outcome for outcome in outcomes if outcome.kind == "refused" and outcome.permanent), None)
+    if gone is not None and connection.connector == "webhook":
+        await spokes.disable(connection.id, gone.reason or "the endpoint said that it is gone")

@@ -1,0 +1,82 @@
+-- name: all_connections
+-- Every connection that is not gone, oldest first.
+SELECT * FROM connection WHERE state <> 'gone' ORDER BY created_at, id;
+
+-- name: connection_by_id
+-- One connection, gone ones too.
+SELECT * FROM connection WHERE id = $1;
+
+-- name: due_work
+-- Where one connection has work that is due, oldest first; only looks, the claim decides.
+-- every shard: one connection's due rows lie in any shard; the claim that follows names one
+SELECT w.shard, w.sub FROM work w
+WHERE w.connection = $1 AND w.acked < w.wanted AND w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+ORDER BY w.due_at LIMIT $2;
+
+-- name: waiting_work
+-- One connection's work that waits for a retry, to probe whether the connection answers again.
+-- every shard: one connection's waiting rows lie in any shard; the claim that follows names one
+SELECT w.shard, w.sub FROM work w
+WHERE w.connection = $1 AND w.acked < w.wanted AND w.lease IS NULL AND NOT w.parked ORDER BY w.due_at LIMIT $2;
+
+-- name: claim_work
+-- Claims one row by compare-and-set: nobody else's lease runs, and there is something to tell.
+UPDATE work w SET
+    lease = $4,
+    due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $5,
+    delivery = CASE WHEN w.delivery_wanted = w.wanted THEN w.delivery ELSE $6 END,
+    delivery_wanted = w.wanted
+WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.acked < w.wanted
+  AND (w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
+RETURNING w.connection, w.sub, w.wanted, w.lease, w.delivery, w.attempts, w.unsure, w.told, w.origin, w.wanted_at;
+
+-- name: settle_done
+-- An acknowledgement: caught up with what was claimed; due at once if more was wanted meanwhile.
+UPDATE work w SET
+    acked = $5, acked_at = n.now, told = $6, lease = NULL, attempts = 0, unsure = false, parked = false, cause = NULL, due_at = n.now,
+    wanted_at = CASE WHEN w.wanted > $5 THEN n.now ELSE w.wanted_at END
+FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) n
+WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.lease = $4;
+
+-- name: settle_open
+-- Not acknowledged: tried again after a while, or parked until the next change; at once if more was wanted meanwhile.
+UPDATE work w SET
+    lease = NULL, attempts = CASE WHEN $6 THEN 0 ELSE w.attempts + 1 END, unsure = $7, cause = $8,
+    parked = $9 AND w.wanted = $10,
+    due_at = CASE WHEN w.wanted > $10 THEN n.now ELSE n.now + $5 END
+FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) n
+WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.lease = $4;
+
+-- name: hasten_work
+-- Makes all of a connection's waiting rows due now.
+-- every shard: one connection's rows lie in any shard
+UPDATE work w SET due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+WHERE w.connection = $1 AND w.acked < w.wanted AND w.lease IS NULL AND NOT w.parked;
+
+-- name: disable_connection
+-- Stops a connection, with the reason people are shown.
+UPDATE connection SET state = 'disabled', cause = $2 WHERE id = $1 AND state IN ('active', 'paused');
+
+-- name: keep_attempts
+-- Keeps attempts to tell connections something.
+INSERT INTO attempt (shard, id, connection, sub, at, milliseconds, status, outcome, delivery, day, sealed)
+SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bigint[], $6::integer[], $7::smallint[], $8::text[],
+                     $9::uuid[], $10::date[], $11::bytea[]);
+
+-- name: told_of_subjects
+-- How far each connection is with some subjects.
+SELECT w.connection, w.sub, w.wanted, w.acked, w.wanted_at, w.acked_at, w.attempts, w.parked, w.read_back, w.cause
+FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, sub) JOIN work w ON w.shard = n.shard AND w.sub = n.sub
+ORDER BY w.connection, w.sub;
+
+-- name: accuracy
+-- Per connection: pairs, pairs in sync, and the age of the oldest that is not.
+-- every shard: counts all pairs
+SELECT w.connection, count(*) AS pairs, count(*) FILTER (WHERE w.acked >= w.wanted) AS in_sync,
+       coalesce(max((extract(epoch FROM clock_timestamp()) * 1000000)::bigint - w.wanted_at) FILTER (WHERE w.acked < w.wanted), 0) AS oldest_lag
+FROM work w JOIN connection c ON c.id = w.connection AND c.state <> 'gone' GROUP BY w.connection ORDER BY w.connection;
+
+-- name: attempts_of_connection
+-- A connection's newest attempts first.
+SELECT id, connection, sub, at, milliseconds, status, outcome, delivery, day, sealed FROM attempt
+WHERE connection = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3;
