@@ -31,7 +31,9 @@ def secrets_of(request: Request, configured: Iterable[str]) -> tuple[str, ...]:
     spelled: set[str] = set()
     for secret in plain - {""}:
         encoded = base64.b64encode(secret.encode()).decode()
-        spelled.update((secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], encoded, encoded.rstrip("=")))
+        spelled.update(
+            (secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], encoded, encoded.rstrip("="))
+        )
     return tuple(sorted(spelled, key=len, reverse=True))
 
 

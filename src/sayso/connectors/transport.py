@@ -104,6 +104,8 @@ class Transport:
 
     async def __call__(self, request: Request, timeout: float) -> Response:
         """The answer within `timeout` seconds, at most `max_answer` bytes of it; what went wrong as a `Response` of status 0."""
+        if any(sign in name + value for name, value in request.headers for sign in "\r\n\0"):
+            return Response(0, failure="not_sent", detail="a header with a line break or NUL is never sent")
         try:
             destination = parse_destination(request.url)
             why = destination.address and refusal(destination.address, destination.port, destination.scheme, self._allow)
@@ -116,9 +118,6 @@ class Transport:
             return Response(0, failure="not_sent", detail=_said(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Response(0, failure="no_answer", detail=_said(error))
-        except ValueError as error:
-            # aiohttp refuses a header with a line break before anything is written
-            return Response(0, failure="not_sent", detail=_said(error))
 
     async def _exchange(self, request: Request, destination: Destination, timeout: float) -> Response:
         async with self._sessions[destination.scheme].request(
