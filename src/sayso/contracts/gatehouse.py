@@ -41,6 +41,15 @@ class Query:
     judge: Judge
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of verdicts that is logged but not sealed by the ledger: its id, number of verdicts and hash."""
+
+    id: str
+    count: int
+    hash: bytes
+
+
 class Gatehouse(Protocol):
     """Answers only after the verdicts are durable."""
 
@@ -49,3 +58,9 @@ class Gatehouse(Protocol):
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""
+
+    async def unsealed(self, limit: int) -> Sequence[Batch]:
+        """Batches of verdicts that no ledger entry seals yet, oldest first."""
+
+    async def sealed(self, batches: Sequence[Batch], entry: str) -> None:
+        """Marks batches as sealed by a ledger entry."""

@@ -15,12 +15,14 @@ from sayso.rules.catalogue import Catalogue
 from sayso.rules.decide import Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.state import fold
-from sayso.rules.times import SECOND
+from sayso.rules.times import DAY, SECOND
 from sayso.rules.words import ANY, CHANNELS
 
 LEASE = 60 * SECOND
 DEADLINE = 45 * SECOND
 """A request's deadline ends before its lease, so that nobody else is telling the same thing meanwhile."""
+PARKED = 3_650 * DAY
+"""Where no later attempt can help before the next change: ten years, which the next change cuts short."""
 WAITING = frozenset({"later", "unknown"})
 
 
@@ -130,7 +132,7 @@ def _settled(row: Claimed, change: Change, portrait: Portrait, outcome: Outcome,
     if outcome.acknowledged:
         return Settled(row, outcome, due_at=0)
     if outcome.kind in ("cannot_express", "needs_confirmation") or (outcome.kind == "refused" and outcome.permanent):
-        return Settled(row, outcome, due_at=0, parked=True)
+        return Settled(row, outcome, due_at=PARKED, parked=True)
     now = ground.clock()
     chance = int.from_bytes(ground.chance(4)) / 0xFFFFFFFF
     due = next_due(row.attempts + 1, now, chance, retry_after(outcome.retry_after, now))

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from sayso.contracts.book import Unavailable
-from sayso.contracts.gatehouse import Found, Query
+from sayso.contracts.gatehouse import Batch, Found, Query
 from sayso.rules.answer import Logged, from_log, to_log
 from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7
@@ -42,8 +42,10 @@ class _Waiting:
 class PostgresGatehouse:
     """Answers checks. Open it before use and close it after; one a process, with a pool of its own."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes]) -> None:
-        self._pool, self._pepper, self._chance = pool, pepper, chance
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes], patience: float = PATIENCE
+    ) -> None:
+        self._pool, self._pepper, self._chance, self._patience = pool, pepper, chance, patience
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -77,6 +79,17 @@ class PostgresGatehouse:
             body = await connection.fetchval(QUERIES["verdict_by_id"], shard_of(check), day, check)
         return from_log(body) if body is not None else None
 
+    async def unsealed(self, limit: int) -> Sequence[Batch]:
+        """Batches of verdicts that no ledger entry seals yet."""
+        async with borrowed(self._pool) as connection:
+            records = await connection.fetch(QUERIES["unsealed_batches"], limit)
+        return [Batch(str(record["id"]), record["count"], record["hash"]) for record in records]
+
+    async def sealed(self, batches: Sequence[Batch], entry: str) -> None:
+        """Marks batches as sealed by a ledger entry."""
+        async with borrowed(self._pool) as connection:
+            await connection.execute(QUERIES["seal_batches"], [UUID(batch.id) for batch in batches], UUID(entry))
+
     async def _answer_batches(self) -> None:
         while True:
             batch = [await self._waiting.get()]
@@ -85,7 +98,7 @@ class PostgresGatehouse:
                 batch.append(self._waiting.get_nowait())
                 size += len(batch[-1].queries)
             try:
-                verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), PATIENCE + size / 1_000)
+                verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), self._patience + size / 1_000)
             except asyncio.CancelledError:
                 _fail(batch, Unavailable("the hub is shutting down"))
                 raise
@@ -102,7 +115,7 @@ class PostgresGatehouse:
                 start += len(one.queries)
 
     async def _judged(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
-        async with borrowed(self._pool, PATIENCE) as connection:
+        async with borrowed(self._pool, self._patience) as connection:
             now, founds = await self._found(connection, queries)
             verdicts = []
             for query, found in zip(queries, founds, strict=True):

@@ -18,3 +18,11 @@ FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::boolean[], $5::text[], 
 -- name: verdict_by_id
 -- One verdict that was given before; its id tells shard and day.
 SELECT body FROM verdict WHERE shard = $1 AND day = $2 AND id = $3;
+
+-- name: unsealed_batches
+-- Verdict batches that no ledger entry seals yet, oldest first.
+SELECT id, count, hash FROM verdict_batch WHERE sealed_by IS NULL ORDER BY at LIMIT $1;
+
+-- name: seal_batches
+-- Marks batches as sealed by a ledger entry.
+UPDATE verdict_batch SET sealed_by = $2 WHERE id = ANY($1::uuid[]) AND sealed_by IS NULL;
