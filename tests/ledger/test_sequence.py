@@ -16,7 +16,7 @@ from sayso.rules.notes import Checkpoint, checkpoint_text, key_of, open_checkpoi
 from sayso.rules.proofs import verify_proof
 from sayso.rules.tiles import consistency_proof, consistency_spans, tiles_needed
 
-pytestmark = pytest.mark.feature("S9", "J8")
+pytestmark = pytest.mark.feature("S9")
 
 
 @pytest.fixture

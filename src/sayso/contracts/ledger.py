@@ -165,8 +165,8 @@ class Audit(Protocol):
 class Details(Protocol):
     """Opens the personal parts of entries."""
 
-    async def opened(self, entries: Sequence[Stored]) -> Mapping[UUID, tuple[bytes, bytes]]:
-        """(salt, detail) of those of these entries whose data key still exists."""
+    async def opened(self, entries: Sequence[Stored]) -> Mapping[UUID, tuple[bytes, bytes] | None]:
+        """(salt, detail) of those of these entries whose data key still exists; None where the detail is lost all the same."""
 
 
 class Anchor(Protocol):

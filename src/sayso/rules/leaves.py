@@ -41,7 +41,7 @@ def parse(leaf: bytes) -> dict[str, Any]:
     if len(leaf) > LEAF_BYTES_MAX:
         raise LeafRefused(f"a leaf has at most {LEAF_BYTES_MAX} bytes")
     try:
-        fields = json.loads(leaf.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float)
+        fields = _READER.decode(leaf.decode("utf-8"))
     except LeafRefused:
         raise
     except (ValueError, RecursionError) as error:
@@ -61,11 +61,15 @@ def commitment(salt: bytes, detail: bytes) -> bytes:
 
 
 def _canonical(fields: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(fields), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _WRITER.encode(dict(fields)).encode()
 
 
 def _no_float(_: str) -> NoReturn:
     raise LeafRefused("numbers in a leaf are whole")
+
+
+_WRITER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_READER: Final = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 
 
 def _is_int(value: object) -> bool:

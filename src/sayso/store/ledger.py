@@ -10,6 +10,7 @@ import asyncpg
 
 from sayso.contracts.ledger import Kept, LedgerDamaged, Placed, Signed, Stored, Turn, Waiting
 from sayso.rules.tiles import WIDTH, TileKey
+from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _LOCK_CLASS = 0x5A59
 """Sayso's number among advisory locks of two integers; the second one is the log."""
 _AUDIT_ROWS = 16 * WIDTH
+_AUDIT_SECONDS = 3_600.0
+"""How long one step of an audit may take: the first one sorts everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +35,37 @@ class PostgresLog:
 
     async def newest(self) -> Signed | None:
         """The newest stored checkpoint."""
-        return _signed(await self.pool.fetchrow(QUERIES["log_newest_checkpoint"], self.log))
+        async with borrowed(self.pool) as connection:
+            return _signed(await connection.fetchrow(QUERIES["log_newest_checkpoint"], self.log))
 
     async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The tiles with these keys, as far as they exist."""
-        async with self.pool.acquire() as connection:
+        async with borrowed(self.pool) as connection:
             return await _tiles(connection, self.log, keys)
 
     async def place_of(self, entry: UUID) -> Placed | None:
         """The place of an entry; None before it is sequenced."""
-        row = await self.pool.fetchrow(QUERIES["log_place_of"], self.log, entry)
+        async with borrowed(self.pool) as connection:
+            row = await connection.fetchrow(QUERIES["log_place_of"], self.log, entry)
         return Placed(*row) if row else None
 
     async def leaves(self, start: int, count: int) -> Sequence[bytes]:
         """The leaves from place `start` on, at most `count`, without gaps."""
-        rows = await self.pool.fetch(QUERIES["log_leaves"], self.log, start, start + count)
+        async with borrowed(self.pool) as connection:
+            rows = await connection.fetch(QUERIES["log_leaves"], self.log, start, start + count)
         return [row["leaf"] for place, row in enumerate(rows, start) if row["seq"] == place]
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn | None]:
         """A transaction that holds the log's lock and commits at its end; None when another process holds it."""
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with borrowed(self.pool) as connection, connection.transaction():
             is_ours = await connection.fetchval(QUERIES["log_lock"], _LOCK_CLASS, self.log)
             yield _PostgresTurn(connection, self.log) if is_ours else None
 
     @asynccontextmanager
     async def audit(self) -> AsyncIterator["PostgresAudit"]:
         """One consistent, read-only view of the whole ledger; it holds a connection and old row versions until it ends."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with borrowed(self.pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             yield PostgresAudit(connection, self.log)
 
 
@@ -105,19 +111,19 @@ class PostgresAudit:
 
     async def counts(self) -> tuple[int, int]:
         """Places given out in this log, and entries in all."""
-        row = await self.connection.fetchrow(QUERIES["audit_counts"], self.log)
+        row = await self.connection.fetchrow(QUERIES["audit_counts"], self.log, timeout=_AUDIT_SECONDS)
         return (row[0], row[1]) if row else (0, 0)
 
     async def places(self) -> AsyncIterator[Sequence[Placed]]:
         """All places in order, 4,096 at a time."""
-        cursor = await self.connection.cursor(QUERIES["audit_places"], self.log)
-        while rows := await cursor.fetch(_AUDIT_ROWS):
+        cursor = await self.connection.cursor(QUERIES["audit_places"], self.log, timeout=_AUDIT_SECONDS)
+        while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
             yield [Placed(*row) for row in rows]
 
     async def entries(self) -> AsyncIterator[Sequence[Stored]]:
         """All entries, chain by chain, 4,096 at a time."""
-        cursor = await self.connection.cursor(QUERIES["audit_entries"])
-        while rows := await cursor.fetch(_AUDIT_ROWS):
+        cursor = await self.connection.cursor(QUERIES["audit_entries"], timeout=_AUDIT_SECONDS)
+        while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
             yield [_stored(row) for row in rows]
 
     async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
@@ -140,11 +146,11 @@ class PostgresAudit:
 
     async def unfounded(self) -> Sequence[bytes]:
         """Pseudonyms of subjects that have state but no entry, at most 100."""
-        return [row["pseudonym"] for row in await self.connection.fetch(QUERIES["audit_unfounded"])]
+        return [row["pseudonym"] for row in await self.connection.fetch(QUERIES["audit_unfounded"], timeout=_AUDIT_SECONDS)]
 
     async def misqueued(self) -> Sequence[UUID]:
         """Queued ids that have a place already or no entry, at most 100."""
-        return [row["id"] for row in await self.connection.fetch(QUERIES["audit_misqueued"])]
+        return [row["id"] for row in await self.connection.fetch(QUERIES["audit_misqueued"], timeout=_AUDIT_SECONDS)]
 
 
 async def _tiles(connection: "Connection", log: int, keys: Collection[TileKey]) -> dict[TileKey, bytes]:

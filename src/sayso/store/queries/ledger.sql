@@ -8,9 +8,10 @@ SELECT coalesce(max(seq) + 1, 0) FROM log_entry WHERE log = $1;
 
 -- name: log_waiting
 -- Reads the oldest unsequenced entries with their leaves, in the order they get their places.
+-- One look-up an entry (LATERAL with LIMIT): joined freely, a planner without statistics reads the whole table.
 SELECT first.shard, first.id, entry.leaf
 FROM (SELECT shard, at, id FROM to_sequence ORDER BY at, id LIMIT $1) AS first
-LEFT JOIN entry ON entry.shard = first.shard AND entry.id = first.id
+LEFT JOIN LATERAL (SELECT leaf FROM entry WHERE entry.shard = first.shard AND entry.id = first.id LIMIT 1) AS entry ON true
 ORDER BY first.at, first.id;
 
 -- name: log_append
@@ -70,7 +71,7 @@ WHERE log_entry.log = $1 AND log_entry.entry = $2;
 -- Reads the leaves of a run of places in order.
 SELECT log_entry.seq, entry.leaf
 FROM log_entry
-JOIN entry ON entry.shard = log_entry.shard AND entry.id = log_entry.entry
+JOIN LATERAL (SELECT leaf FROM entry WHERE entry.shard = log_entry.shard AND entry.id = log_entry.entry LIMIT 1) AS entry ON true
 WHERE log_entry.log = $1 AND log_entry.seq >= $2 AND log_entry.seq < $3
 ORDER BY log_entry.seq;
 
@@ -118,3 +119,9 @@ LEFT JOIN entry ON entry.shard = to_sequence.shard AND entry.id = to_sequence.id
 LEFT JOIN log_entry ON log_entry.entry = to_sequence.id
 WHERE entry.id IS NULL OR log_entry.entry IS NOT NULL
 LIMIT 100;
+
+-- name: audit_details
+-- Reads the sealed personal parts of entries.
+SELECT detail.entry, detail.sealed
+FROM unnest($1::smallint[], $2::uuid[]) AS asked (shard, entry)
+JOIN detail ON detail.shard = asked.shard AND detail.entry = asked.entry;
