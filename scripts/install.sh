@@ -38,16 +38,23 @@ find_python() {
     fail "Sayso needs Python 3.11 or newer. Install it, or name it: make run PYTHON=/path/to/python3"
 }
 
-make_venv() {
-    local python
-    python=$(find_python)
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        case "$(command -v "$python")" in
-            /usr/bin/*) system_packages "$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" ;;
-            *) fail "$python has no ensurepip: install Python with it, or name another: make run PYTHON=/usr/bin/python3" ;;
-        esac
+# Every system package that is missing, named in one go.
+require_system() {
+    local wanted=$1 python
+    local -a missing=()
+    if [ ! -x .venv/bin/python ]; then
+        python=$(find_python)
+        if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            case "$(command -v "$python")" in
+                /usr/bin/*) missing+=("$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')") ;;
+                *) fail "$python has no ensurepip: name another Python: make run PYTHON=/usr/bin/python3" ;;
+            esac
+        fi
     fi
-    "$python" -m venv .venv
+    if [ "$wanted" = test ] && ! is_ubuntu && ! has_browser; then
+        missing+=(chromium)
+    fi
+    [ ${#missing[@]} = 0 ] || system_packages "${missing[@]}"
 }
 
 install() {
@@ -58,6 +65,9 @@ install() {
     if [ -e .venv/.installing ] || { [ -d .venv ] && ! .venv/bin/python -c 'import pip' 2>/dev/null; }; then
         echo "The last installation did not end: starting afresh."
         rm -rf .venv
+    elif compgen -G ".venv/.installed-*" >/dev/null && ! grep -qF " $PWD" .venv/.installed-*; then
+        echo "The project was moved, and programs in .venv carry its path: starting afresh."
+        rm -rf .venv
     fi
     what="$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1) $PWD"
     for stamp in .venv/.installed-test ".venv/.installed-$wanted"; do
@@ -66,10 +76,10 @@ install() {
         fi
     done
     mkdir -p .venv
-    touch .venv/.installing
-    [ -x .venv/bin/python ] || make_venv
     # A failure that we see is no half-copied package: only kill -9 leaves the mark.
     trap 'rm -f .venv/.installing' EXIT
+    touch .venv/.installing
+    [ -x .venv/bin/python ] || "$(find_python)" -m venv .venv
     echo "Installing into .venv (the first time takes a minute or two) …"
     local extra=""
     [ "$wanted" = run ] || extra="[$wanted]"
@@ -80,30 +90,38 @@ install() {
     echo "$what" >".venv/.installed-$wanted"
 }
 
-# The browser that opens the pages in tests. Ubuntu's package of that name is only a pointer to snap, which containers lack.
-browser() {
+is_ubuntu() {
+    grep -qi '^ID=ubuntu' /etc/os-release 2>/dev/null
+}
+
+has_browser() {
     local name
     for name in chromium chromium-browser google-chrome google-chrome-stable; do
-        command -v "$name" >/dev/null && return
+        "$name" --version >/dev/null 2>&1 && return
     done
-    .venv/bin/python -c 'import pathlib, sys
-from playwright.sync_api import sync_playwright
-with sync_playwright() as p: sys.exit(not pathlib.Path(p.chromium.executable_path).exists())' 2>/dev/null && return
-    if grep -qi '^ID=ubuntu' /etc/os-release 2>/dev/null; then
+    compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-${HOME:-/root}/.cache/ms-playwright}/chromium*" >/dev/null
+}
+
+# Ubuntu's package of that name is only a pointer to snap, which containers lack: there the browser comes from playwright.
+ubuntu_browser() {
+    if is_ubuntu && ! has_browser; then
         [ "$(id -u)" = 0 ] || fail "The tests need a browser. Run this once, then try again:
 
     sudo $PWD/.venv/bin/playwright install-deps chromium && .venv/bin/playwright install chromium"
+        echo "Installing a browser for the tests"
         .venv/bin/playwright install --with-deps chromium >/dev/null || fail "The browser for the tests could not be installed."
-    else
-        system_packages chromium
     fi
 }
 
 case "${1:-run}" in
-    run) install run ;;
+    run)
+        require_system run
+        install run
+        ;;
     test)
+        require_system test
         install test
-        browser
+        ubuntu_browser
         ;;
     *) fail "usage: $0 [run|test]" ;;
 esac
