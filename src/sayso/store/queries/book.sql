@@ -111,3 +111,10 @@ SELECT wrapped FROM daily_key WHERE day = $1;
 -- name: make_daily_key
 -- Makes a day's key unless another process was first.
 INSERT INTO daily_key (day, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: instance_check
+-- Makes the instance's row when it is the first start, and gives back the pepper's check value that the database was written with.
+WITH made AS (
+    INSERT INTO instance (name, pepper_check, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING pepper_check
+)
+SELECT pepper_check FROM made UNION ALL SELECT pepper_check FROM instance LIMIT 1;

@@ -1,0 +1,201 @@
+"""Opens what a hub stands on: keys, database, stores, engine. The wiring of ports to parts, and nothing else."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from sayso import keys as key_files
+from sayso.anchor import AnchorFolder
+from sayso.connectors import registry
+from sayso.connectors.drive import Engine
+from sayso.connectors.transport import Transport
+from sayso.contracts.book import Unavailable
+from sayso.contracts.connector import Connector
+from sayso.contracts.ground import Ground
+from sayso.keys import Keys
+from sayso.settings import Settings
+from sayso.store import embedded, migrate
+from sayso.store.book import PostgresBook
+from sayso.store.desk import PostgresDesk
+from sayso.store.embedded_folder import EmbeddedError
+from sayso.store.gatehouse import PATIENCE, PostgresGatehouse
+from sayso.store.ledger import PostgresLog
+from sayso.store.pool import UNREACHABLE, open_pool
+from sayso.store.queries import QUERIES
+from sayso.store.spokes import PostgresSpokes
+from sayso.store.vault import Vault
+from sayso.store.wake import Wake
+from sayso.store.writing import Tools
+
+log = structlog.get_logger("sayso")
+
+
+class PepperChanged(Exception):
+    """The data folder's pepper is not the one this database was written with: nothing in it could be found again."""
+
+
+def microseconds() -> int:
+    """The process's clock, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything a hub is made of. `ground` is current: the catalogue in it is at most a second old."""
+
+    settings: Settings
+    keys: Keys = field(repr=False)
+    dsn: str = field(repr=False)
+    pool: "asyncpg.Pool[asyncpg.Record]" = field(repr=False)
+    tools: Tools = field(repr=False)
+    book: PostgresBook
+    gatehouse: PostgresGatehouse
+    spokes: PostgresSpokes
+    desk: PostgresDesk
+    log: PostgresLog
+    anchor: AnchorFolder
+    engine: Engine
+    connectors: dict[str, Connector]
+    wake: Wake
+    grounds: "Grounds"
+    ready: asyncio.Event
+
+    def ground(self) -> Ground:
+        """What decides at this moment."""
+        return self.grounds.now
+
+
+@dataclass(slots=True)
+class Grounds:
+    """The current ground; refreshed once a second, because another process may have applied a new catalogue."""
+
+    now: Ground
+
+
+async def database_of(settings: Settings) -> str:
+    """The DSN of the hub's database; starts the embedded server where no other is named."""
+    if settings.database_url is not None:
+        return settings.database_url
+    return (await embedded.start(settings.data_dir)).dsn
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIterator[Parts]:
+    """The parts of a hub, open until the block ends. A store that is down is waited for in the background; checks deny until then.
+
+    Raises KeysUnusable, EmbeddedError, MigrationError and PepperChanged: what an operator has to mend before anything may be answered.
+    """
+    keys = key_files.load(settings.data_dir)
+    dsn = await database_of(settings)
+    tools = Tools(keys.pepper, Vault(keys.kek_ring.secrets, keys.kek_ring.current, os.urandom), os.urandom)
+    async with AsyncExitStack() as stack:
+        pool = await open_pool(dsn)
+        stack.push_async_callback(_closed, pool)
+        lane = await open_pool(dsn, size=4, application="sayso-checks")
+        stack.push_async_callback(_closed, lane)
+        transport = await stack.enter_async_context(Transport(settings.webhook_allow))
+        wake = Wake(dsn)
+        parts = Parts(
+            settings=settings,
+            keys=keys,
+            dsn=dsn,
+            pool=pool,
+            tools=tools,
+            book=PostgresBook(pool, tools, wake=wake.ring),
+            gatehouse=PostgresGatehouse(lane, keys.pepper, os.urandom, patience),
+            spokes=PostgresSpokes(pool, tools),
+            desk=PostgresDesk(pool),
+            log=PostgresLog(pool),
+            anchor=AnchorFolder.of(settings.data_dir, keys.ledger_name),
+            engine=Engine(transport, clock=microseconds, monotonic=time.monotonic),
+            connectors=dict(registry.find().connectors),
+            wake=wake,
+            grounds=Grounds(Ground(microseconds, os.urandom, settings.conflict_window, settings.default_country)),
+            ready=asyncio.Event(),
+        )
+        with suppress(Unavailable):
+            await prepare(parts)
+        for part in (parts.book, parts.gatehouse, wake):
+            await part.open()
+            stack.push_async_callback(part.close)
+        keeper = asyncio.create_task(_keep(parts), name="keeper")
+        stack.push_async_callback(_ended, keeper)
+        yield parts
+
+
+async def prepare(parts: Parts) -> None:
+    """Brings the schema up to date, compares the pepper, reads the catalogue. Raises Unavailable while the store is down."""
+    async with _connected(parts.dsn) as connection:
+        await migrate.migrate(connection)
+        check = key_files.check_value(parts.keys.pepper)
+        found = await connection.fetchval(QUERIES["instance_check"], parts.keys.ledger_name, check, microseconds())
+    if found != check:
+        raise PepperChanged(
+            "This data folder's pepper is not the one the database was written with; restore the keys folder that belongs to this database."
+        )
+    await _refresh(parts)
+    parts.ready.set()
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    try:
+        connection = await asyncpg.connect(dsn, timeout=10)
+    except UNREACHABLE as failure:
+        raise Unavailable(f"the store cannot be reached: {type(failure).__name__}") from failure
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _refresh(parts: Parts) -> None:
+    now = parts.grounds.now
+    catalogue = await parts.desk.catalogue()
+    if catalogue != now.catalogue:
+        parts.grounds.now = Ground(now.clock, now.chance, now.window, now.default_country, catalogue)
+
+
+async def _keep(parts: Parts) -> None:
+    """Once a second: the catalogue is fresh, and an embedded server that died is started again."""
+    while True:
+        await asyncio.sleep(1.0)
+        try:
+            if parts.ready.is_set():
+                await _refresh(parts)
+            else:
+                await prepare(parts)
+        except Unavailable as down:
+            log.warning("store unreachable", problem=str(down))
+            if parts.settings.database_url is None:
+                await _revive(parts)
+        except Exception:  # the keeper must outlive whatever it meets; it is logged and tried again
+            log.exception("keeping failed")
+
+
+async def _revive(parts: Parts) -> None:
+    try:
+        await embedded.start(parts.settings.data_dir)
+    except EmbeddedError as failed:
+        log.error("embedded server does not start", problem=str(failed))
+
+
+async def _closed(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except (TimeoutError, *UNREACHABLE):
+        pool.terminate()
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+

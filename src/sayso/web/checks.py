@@ -1,0 +1,154 @@
+"""Reads a pre-send check from its JSON (wire contract section 5) and writes its answer. Shared by the hot lane and the documentation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sayso.contracts.book import Key
+from sayso.flows.check import Question
+from sayso.rules.catalogue import Catalogue, Category
+from sayso.rules.gate import Ask
+from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address, parse_contact_id
+from sayso.rules.words import ANY, UnknownChannel, channel_named
+
+FIELDS: Final = frozenset(
+    {
+        "contact_id", "address", "channel", "category", "message_type", "business_unit", "businessUnit", "campaign_id", "message_id",
+        "sender", "country", "reserve",
+    }
+)  # fmt: skip
+LONGEST: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What an operator said of a campaign: whether it is transactional, and the category it belongs to."""
+
+    id: str
+    transactional: bool
+    category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with one part of a request, and where (JSON Pointer)."""
+
+    detail: str
+    pointer: str
+
+
+class Flawed(ValueError):
+    """A request that cannot be read; every flaw is named."""
+
+    def __init__(self, flaws: list[Flaw]) -> None:
+        super().__init__("; ".join(f"{flaw.pointer}: {flaw.detail}" for flaw in flaws))
+        self.flaws = flaws
+
+
+def read_check(
+    body: Any, *, catalogue: Catalogue, campaigns: Mapping[str, Campaign], countries: frozenset[str], region: str | None, at: str = "#"
+) -> Question:
+    """The question that a JSON object asks. Raises Flawed with every flaw; what is only undeliverable becomes a denial, not a flaw."""
+    if not isinstance(body, dict):
+        raise Flawed([Flaw("a check is a JSON object", at)])
+    flaws = [Flaw(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(body.keys() - FIELDS)]
+    texts: dict[str, str] = {}
+    for name in sorted(FIELDS - {"reserve"}):
+        value = body.get(name)
+        if value is None:
+            continue
+        problem = _text_problem(name, value)
+        if problem:
+            flaws.append(Flaw(problem, f"{at}/{name}"))
+        else:
+            texts[name] = value
+    if not isinstance(body.get("reserve", False), bool):
+        flaws.append(Flaw("reserve is true or false", f"{at}/reserve"))
+    contact = _contact(texts, flaws, at)
+    channel = _channel(texts, body, flaws, at)
+    country = texts.get("country", "").upper() or None
+    if country and country not in countries:
+        flaws.append(Flaw("country is an ISO 3166 code of two letters, such as DE", f"{at}/country"))
+    if "business_unit" in texts and texts.get("businessUnit", texts["business_unit"]) != texts["business_unit"]:
+        flaws.append(Flaw("business_unit and businessUnit name two different brands", f"{at}/businessUnit"))
+    if not flaws and contact is None and "address" not in texts:
+        flaws.append(Flaw("name a contact_id or an address", at))
+    if not flaws and not texts.keys() & {"category", "message_type", "campaign_id"}:
+        flaws.append(Flaw("say what the message is about: category, message_type or campaign_id", at))
+    if flaws:
+        raise Flawed(flaws)
+    address, fault = _address(texts.get("address"), channel, country or region)
+    brand = texts.get("business_unit") or texts.get("businessUnit")
+    ask = Ask(channel, category_of(texts, catalogue, campaigns), None if brand in (None, ANY) else brand, country, fault)
+    return Question(ask, contact, address, texts.get("campaign_id", ""), texts.get("message_id", ""), texts.get("sender", ""))
+
+
+def _text_problem(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return f"{name} is text"
+    if not value and name != "address":
+        return f"{name} is empty; leave it out instead"
+    if name != "address" and (len(value) > LONGEST or any(ord(sign) < 32 or 0xD800 <= ord(sign) <= 0xDFFF for sign in value)):
+        return f"{name} has at most {LONGEST} characters and no control characters"
+    return ""
+
+
+def _contact(texts: Mapping[str, str], flaws: list[Flaw], at: str) -> Key | None:
+    if "contact_id" not in texts:
+        return None
+    try:
+        value = parse_contact_id(texts["contact_id"])
+    except InvalidAddress as invalid:
+        flaws.append(Flaw(invalid.detail, f"{at}/contact_id"))
+        return None
+    return Key("contact", value, value)
+
+
+def _channel(texts: Mapping[str, str], body: Mapping[str, Any], flaws: list[Flaw], at: str) -> str:
+    if "channel" not in texts:
+        if "channel" not in body or body["channel"] is None:
+            flaws.append(Flaw("channel is needed: a verdict for mail says nothing about SMS", f"{at}/channel"))
+        return ""
+    try:
+        channel = channel_named(texts["channel"])
+    except UnknownChannel as unknown:
+        flaws.append(Flaw(str(unknown), f"{at}/channel"))
+        return ""
+    if channel == ANY:
+        flaws.append(Flaw("a message goes out on one channel; ask once for each", f"{at}/channel"))
+    return channel
+
+
+def _address(raw: str | None, channel: str, region: str | None) -> tuple[Address | None, str]:
+    """The address, or the code that says why nothing can be sent to it."""
+    if raw is None:
+        return None, ""
+    try:
+        return parse_address(channel, raw, default_region=region), ""
+    except InvalidAddress:
+        for other in ("email", "sms"):
+            if ADDRESS_KIND[other] == ADDRESS_KIND[channel]:
+                continue
+            try:
+                parse_address(other, raw, default_region=region)
+            except InvalidAddress:
+                continue
+            return None, "channel_mismatch"
+        return None, "invalid_address"
+
+
+def category_of(texts: Mapping[str, str], catalogue: Catalogue, campaigns: Mapping[str, Campaign]) -> Category | None:
+    """The category a message belongs to: named, by its message type, or by its campaign; None when nobody knows it."""
+    if "category" in texts:
+        return catalogue.get(texts["category"])
+    if "message_type" in texts:
+        return catalogue.category_of(texts["message_type"])
+    campaign = campaigns.get(texts.get("campaign_id", ""))
+    if campaign is None:
+        return None
+    named = catalogue.get(campaign.category) if campaign.category else None
+    if not campaign.transactional:
+        return named
+    if named is not None and not named.refusable:
+        return named
+    return Category(campaign.category or "transactional", "transactional", "Transactional campaign", "", "", "An operator declared it.")
