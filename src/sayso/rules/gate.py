@@ -138,11 +138,11 @@ def bounced(address: State) -> Mark | None:
 
 def soft_streak(address: State) -> tuple[int, str] | None:
     """The bounce that completed a streak of soft bounces in force, as (ts, entry)."""
-    since = [soft for soft in address.soft if soft[0] >= address.delivered]
+    lifted = address.blocks.get("soft_bounce")
+    since = [soft for soft in address.soft if soft[0] >= address.delivered and not (lifted and soft[0] < lifted.ts)]
     if len(since) < SOFT_KEPT or since[-1][0] - since[0][0] > SOFT_STREAK_WITHIN:
         return None
-    lifted = address.blocks.get("soft_bounce_streak")
-    return None if lifted and not lifted.on and lifted.ts > since[-1][0] else since[-1]
+    return since[-1]
 
 
 def _soft(person: Person) -> list[Reason]:

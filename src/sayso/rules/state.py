@@ -86,6 +86,8 @@ class State:
 
 
 EMPTY: Final = State()
+_PARTS: Final = frozenset("rwlbsdpkc")
+"""The names `to_bytes` writes; another one is from a newer version and may be a stop."""
 
 
 def fold(state: State, entry: Entry) -> State:
@@ -99,7 +101,7 @@ def _decisive(state: State) -> tuple[object, ...]:
     bounced = state.blocks.get("hard_bounce")
     return (
         state.strong, state.weak, state.blocks, state.pauses, state.links, state.place,
-        bool(bounced and bounced.on and bounced.ts >= state.delivered), sum(ts >= state.delivered for ts, _ in state.soft),
+        bool(bounced and bounced.on and bounced.ts >= state.delivered), [soft for soft in state.soft if soft[0] >= state.delivered],
     )  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def _applied(state: State, entry: Entry) -> State:
     match entry.kind:
         case "choice":
             return _with_choice(state, entry)
-        case "block" if entry.act == "soft_bounce":
+        case "block" if entry.act == "soft_bounce" and entry.new == "set":
             kept = sorted({*state.soft, (entry.ts, entry.id)}, reverse=True)[:SOFT_KEPT]
             return replace(state, soft=tuple(sorted(kept)))
         case "block":
@@ -176,6 +178,8 @@ def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 
         return State(version=version, length=length, last_at=last_at)
     try:
         short = json.loads(raw)
+        if short.keys() - _PARTS or type(short.get("d", 0)) is not int:
+            raise TypeError("a part of it is not known here")
         return State(
             strong=_register(short.get("r", ())),
             weak=_register(short.get("w", ())),
@@ -190,7 +194,7 @@ def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 
             length=length,
             last_at=last_at,
         )
-    except (TypeError, KeyError, AttributeError) as damaged:
+    except (TypeError, KeyError, AttributeError, RecursionError) as damaged:
         raise ValueError(f"state cannot be read: {damaged}") from damaged
 
 
