@@ -1,0 +1,27 @@
+"""The API as an app: its doors, its envelope, its description."""
+
+from collections.abc import Collection
+
+from fastapi import APIRouter, FastAPI
+
+from sayso.web import errors
+from sayso.web.api import oauth
+from sayso.web.envelope import Envelope
+
+STREAMS: frozenset[str] = frozenset({"/api/v2/audience_checks"})
+"""Paths whose bodies may have any size."""
+
+
+def api_routers() -> list[APIRouter]:
+    """The routers of the API's doors."""
+    return [oauth.router]
+
+
+def api_app(*, streams: Collection[str] = STREAMS) -> FastAPI:
+    """An app with every door of the API; the wiring sets `state.hub` before the first request and adds its own routers."""
+    app = FastAPI(title="Sayso", version="2", openapi_url="/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False)
+    errors.install(app)
+    app.add_middleware(Envelope, base=lambda: app.state.hub.public_url, streams=streams)
+    for router in api_routers():
+        app.include_router(router)
+    return app
