@@ -89,6 +89,26 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """One entry as it is shown: the leaf's fields, its personal part (None once erased), and its index in the log, if sequenced."""
+
+    id: str
+    sub: str
+    fields: Mapping[str, Any]
+    detail: Mapping[str, Any] | None
+    index: int | None
+    act: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a document needs besides rows, by pseudonym: names as they were given, and each subject's latest applied choice or pause."""
+
+    names: Mapping[str, str]
+    latest: Mapping[str, Noted]
+
+
+@dataclass(frozen=True, slots=True)
 class Memo:
     """An answer to keep under a client's idempotency key; `render` turns the written act into the bytes that were answered."""
 
@@ -102,7 +122,8 @@ class Memo:
 class Act:
     """One statement to be kept: the rows it needs, the pure judge, and the personal part (canonical JSON) that is kept apart.
 
-    `origin` is the connection it came from ("" for none), `seen` a vendor's event id that must count once.
+    `origin` is the connection it came from ("" for none), `seen` a vendor's event id that must count once. `shown` asks for what a
+    document over the rows needs besides them, read in the same transaction.
     """
 
     keys: tuple[Key, ...]
@@ -111,6 +132,7 @@ class Act:
     origin: str = ""
     seen: str = ""
     memo: Memo | None = None
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +144,7 @@ class Written:
     now: int
     replayed: tuple[int, bytes] | None = None
     duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """One entry as it is shown: the leaf's fields, its personal part (None once erased), and its index in the log, if sequenced."""
-
-    id: str
-    sub: str
-    fields: Mapping[str, Any]
-    detail: Mapping[str, Any] | None
-    index: int | None
-    act: str = ""
+    shown: Shown | None = None
 
 
 class Book(Protocol):
@@ -144,6 +155,12 @@ class Book(Protocol):
 
     async def read(self, keys: Sequence[Key]) -> Page:
         """The rows of the keys, of what they are linked to, and of what contacts among those are linked to."""
+
+    async def read_subs(self, subs: Sequence[str]) -> Mapping[str, Row]:
+        """The rows of pseudonyms, with what they are linked to."""
+
+    async def shown(self, subs: Sequence[str]) -> Shown:
+        """What a document over these subjects needs besides their rows."""
 
     async def names(self, subs: Sequence[str]) -> Mapping[str, str]:
         """The values of subjects as they were given; erased ones are missing."""

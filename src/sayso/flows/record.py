@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, StaleVersion, Written, readings_of, version_of
+from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
 from sayso.rules.decide import Choose, Row, Ruling, Statement, Tie, Voice, Word, decide
 from sayso.rules.subjects import Address, aliases
@@ -26,7 +26,8 @@ class Said:
 
     `contact` and `address` are whom it is about (at least one), `ties` further addresses of the contact with whether each becomes
     the primary one. `personal` is the part that is kept encrypted apart from the ledger (reason, IP, user agent, properties, …).
-    `if_version` is a precondition. `origin` is the connection it came through, `seen` the vendor's event id.
+    `if_version` is a precondition. `origin` is the connection it came through, `seen` the vendor's event id. `shown` asks for what a
+    document needs, read in the same transaction.
     """
 
     voice: Voice
@@ -40,6 +41,7 @@ class Said:
     origin: str = ""
     seen: str = ""
     refused: ChangeRefused | None = None
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Recorded:
     now: int
     replayed: tuple[int, bytes] | None = None
     duplicate: bool = False
+    shown: Shown | None = None
 
 
 def key_of(address: Address) -> Key:
@@ -76,12 +79,10 @@ async def record(
 def recorded(said: Said, written: Written) -> Recorded:
     """What was written, seen from the one who said it."""
     about = written.page.row(said.contact or said.address)
-    return Recorded(written.ruling, written.page, about, written.now, written.replayed, written.duplicate)
+    return Recorded(written.ruling, written.page, about, written.now, written.replayed, written.duplicate, written.shown)
 
 
-def act_of(
-    said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None
-) -> Act:
+def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None) -> Act:
     """The act as the book takes it: the rows it needs and the pure judge over them."""
     if said.contact is None and said.address is None:
         raise ValueError("an act is about a contact or an address")
@@ -92,7 +93,7 @@ def act_of(
         client, name, fingerprint, render = memo
         kept = Memo(client, name, fingerprint, lambda written: render(recorded(said, written)))
     personal = json.dumps({k: v for k, v in said.personal.items() if v is not None}, sort_keys=True, ensure_ascii=False)
-    return Act(keys, lambda scene: _judge(said, lookalikes, scene, ground.window), personal, said.origin, said.seen, kept)
+    return Act(keys, lambda scene: _judge(said, lookalikes, scene, ground.window), personal, said.origin, said.seen, kept, said.shown)
 
 
 def _lookalikes(said: Said) -> tuple[Key, ...]:

@@ -3,19 +3,18 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
-from sayso.contracts.book import Act, Key, Noted, Page, Unavailable, Written
-from sayso.rules import leaves
+from sayso.contracts.book import Act, Key, Noted, Page, Shown, Unavailable, Written
 from sayso.rules.decide import Row
 from sayso.store.pool import UNREACHABLE, borrowed
 from sayso.store.queries import QUERIES
-from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
-from sayso.store.vault import Sealed
-from sayso.store.writing import Answer, Tools, detail_of, read_links, write_group
+from sayso.store.rows import held, place_of, shards_and_pseudonyms
+from sayso.store.shown import noted, read_names, read_shown
+from sayso.store.writing import Answer, Tools, read_links, write_group
 
 WRITERS: Final = 2
 """Transactions at once in one process: while one waits for its commit the next is being judged."""
@@ -118,17 +117,12 @@ class PostgresBook:
     async def names(self, subs: Sequence[str]) -> Mapping[str, str]:
         """The values of subjects as they were given; a destroyed key leaves its subject out."""
         async with borrowed(self._pool) as connection:
-            records = await connection.fetch(QUERIES["names_of_subjects"], *shards_and_pseudonyms(sorted(set(subs))))
-        names = {}
-        vault = self._tools.vault
-        for record in records:
-            pseudonym = record["pseudonym"]
-            try:
-                key = vault.unwrap(record["wrapped"], bound("subject_key", pseudonym))
-                names[pseudonym.hex()] = vault.open(key, record["sealed"], bound("subject", pseudonym)).decode()
-            except Sealed:
-                continue
-        return names
+            return await read_names(connection, subs, self._tools.vault)
+
+    async def shown(self, subs: Sequence[str]) -> Shown:
+        """Names, and each subject's latest applied choice or pause."""
+        async with borrowed(self._pool) as connection:
+            return await read_shown(connection, subs, self._tools.vault)
 
     async def entries(
         self, subs: Sequence[str], *, kinds: Sequence[str] = (), after: str = "", limit: int = 500, newest_first: bool = False
@@ -143,17 +137,7 @@ class PostgresBook:
             wrapped = await connection.fetch(QUERIES["keys_of_subjects"], shards, pseudonyms)
         keys = {record["pseudonym"]: record["wrapped"] for record in wrapped}
         records.sort(key=lambda record: record["id"].int, reverse=newest_first)
-        return [self._noted(record, keys.get(record["sub"])) for record in records[:limit]]
-
-    def _noted(self, record: Any, wrapped: bytes | None) -> Noted:
-        vault, detail = self._tools.vault, None
-        if wrapped is not None and record["sealed"] is not None:
-            try:
-                key = vault.unwrap(wrapped, bound("subject_key", record["sub"]))
-                detail = detail_of(vault.open(key, record["sealed"], bound("detail", record["id"].bytes)))
-            except Sealed:
-                detail = None
-        return Noted(str(record["id"]), record["sub"].hex(), leaves.parse(record["leaf"]), detail, record["seq"], record["act"])
+        return [noted(record, keys.get(record["sub"]), self._tools.vault) for record in records[:limit]]
 
 
 def _settle(answer: "asyncio.Future[Written]", became: Answer) -> None:

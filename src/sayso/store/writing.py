@@ -4,9 +4,8 @@ Acts that touch different subjects share the transaction; what is decided is the
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,13 +13,14 @@ from sayso.contracts.book import Act, Key, KeyReused, Page, Scene, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
-from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, uuid7
+from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
 from sayso.store import memos
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
 from sayso.store.rows import Held, bound, held, place_of, shards_and_pseudonyms
+from sayso.store.shown import read_shown
 from sayso.store.vault import Vault
 
 Answer = Written | Exception
@@ -63,8 +63,24 @@ async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools)
         for n, act in open_acts:
             answers[n] = _judge(desk, act, tools, ticks)
         await _append(connection, desk)
+        await _show(connection, open_acts, answers, tools)
         await memos.keep(connection, [(act, answers[n]) for n, act in open_acts], desk.now, tools.vault)
     return [answers[n] for n in range(len(acts))]
+
+
+async def _show(connection: Connection, acts: Sequence[tuple[int, Act]], answers: dict[int, Answer], tools: Tools) -> None:
+    """Adds to the answers of acts that ask for it what a document over their rows needs: read once for the whole group."""
+    wanted: set[str] = set()
+    asking: dict[int, Written] = {}
+    for n, act in acts:
+        answer = answers[n]
+        if act.shown and isinstance(answer, Written):
+            asking[n] = answer
+            about = answer.page.row(act.keys[0])
+            wanted.update([about.sub, *about.state.links] if about else [])
+    if wanted:
+        shown = await read_shown(connection, sorted(wanted), tools.vault)
+        answers.update({n: replace(answer, shown=shown) for n, answer in asking.items()})
 
 
 class _Ticks:
@@ -217,10 +233,4 @@ async def _append(connection: Connection, desk: Desk) -> None:
     await connection.execute(QUERIES["append"], *columns, *saved, shards, spokes, subs, desk.now, origins)
 
 
-def detail_of(plain: bytes) -> Mapping[str, Any]:
-    """The personal part behind its 32 bytes of salt."""
-    found: Mapping[str, Any] = json.loads(plain[SALT_BYTES:])
-    return found
-
-
-__all__ = ["Answer", "Tools", "day_of", "detail_of", "read_links", "write_group"]
+__all__ = ["Answer", "Tools", "read_links", "write_group"]

@@ -99,6 +99,20 @@ LEFT JOIN log_entry l ON l.entry = e.id
 WHERE e.shard = $1 AND e.sub = $2 AND (cardinality($3::text[]) = 0 OR e.kind = ANY($3)) AND ($4::uuid IS NULL OR e.id < $4)
 ORDER BY e.ver DESC LIMIT $5;
 
+-- name: latest_applied
+-- Each subject's latest applied choice or pause, with its sealed detail and the wrapped key that opens it.
+-- What policy spread from another channel is not a word of its own.
+SELECT e.id, e.sub, e.act, e.leaf, d.sealed, NULL::bigint AS seq, k.wrapped
+FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, sub)
+CROSS JOIN LATERAL (
+    SELECT c.shard, c.id, c.sub, c.act, c.leaf FROM entry c
+    WHERE c.shard = n.shard AND c.sub = n.sub AND c.kind IN ('choice', 'pause') AND c.effect = 'applied'
+      AND (c.channel NOT IN ('ads', 'social') OR convert_from(c.leaf, 'UTF8')::jsonb ->> 'rule' IS DISTINCT FROM 'spread_from_email')
+    ORDER BY c.ver DESC LIMIT 1
+) AS e
+LEFT JOIN detail d ON d.shard = e.shard AND d.entry = e.id
+LEFT JOIN subject_key k ON k.shard = e.shard AND k.pseudonym = e.sub;
+
 -- name: keys_of_subjects
 -- The wrapped data keys of subjects.
 SELECT k.pseudonym, k.wrapped FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, pseudonym)
