@@ -7,7 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
-    ADA, DAY, EMAIL, EVENTS, EVERYTHING, MAIL, NOON, OLD_MAIL, OUTLET_PROMO, PROMO, QUINN, SECOND, choice, entry, folded, ident,
+    ADA,
+    DAY,
+    EMAIL,
+    EVENTS,
+    EVERYTHING,
+    MAIL,
+    NOON,
+    OLD_MAIL,
+    OUTLET_PROMO,
+    PROMO,
+    QUINN,
+    SECOND,
+    choice,
+    entry,
+    folded,
+    ident,
 )  # fmt: skip
 
 from sayso.rules.entries import BLOCKS, Entry

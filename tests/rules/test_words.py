@@ -5,7 +5,18 @@ from itertools import product
 import pytest
 
 from sayso.rules.words import (
-    ANY, CHANNELS, OWN_SOURCES, RELAYED_SOURCES, SOURCES, WIRE_CHANNELS, Method, Scope, UnknownChannel, channel_named, is_strong, method_of,
+    ANY,
+    CHANNELS,
+    OWN_SOURCES,
+    RELAYED_SOURCES,
+    SOURCES,
+    WIRE_CHANNELS,
+    Method,
+    Scope,
+    UnknownChannel,
+    channel_named,
+    is_strong,
+    method_of,
 )  # fmt: skip
 
 

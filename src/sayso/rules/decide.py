@@ -151,12 +151,11 @@ def decide(said: Statement, rows: Mapping[str, Row], *, readings: Readings, now:
 class _Hand:
     """The rows while a statement is being decided, word by word. Lives within one call of `decide`."""
 
-    def __init__(
-        self, said: Statement, rows: dict[str, Row], readings: Readings, now: int, new_id: NewId, window: int
-    ) -> None:
+    def __init__(self, said: Statement, rows: dict[str, Row], readings: Readings, now: int, new_id: NewId, window: int) -> None:
         self.said, self.rows, self.readings, self.now, self.new_id, self.window = said, rows, readings, now, new_id, window
         self.entries: list[Entry] = []
         self.told: list[Told] = []
+        self.heard = 0
 
     @property
     def about(self) -> str:
@@ -169,6 +168,7 @@ class _Hand:
         return f"p:{self.rows[self.said.contact or self.said.address].sub}"
 
     def take(self, word: Word) -> None:
+        self.heard = max((row.last_at for reading in self.readings(self.rows) for row in reading.rows), default=0)
         match word:
             case Choose():
                 self.choose(word)
@@ -274,7 +274,7 @@ class _Hand:
     def link(self, key: str, other: Row, primary: bool, twin: str = "") -> tuple[str, ...]:
         voice = self.said.voice
         entry = Entry(
-            id="", sub="", kind="link", at=0, ts=self.now, act="link", src=voice.src, by=self.actor(), via=voice.via, own=voice.own,
+            id="", sub="", kind="link", at=0, ts=self.received(), act="link", src=voice.src, by=self.actor(), via=voice.via, own=voice.own,
             other=other.sub, other_kind=other.kind, primary=primary, x=(("twin", twin),) if twin else (),
         )  # fmt: skip
         return self.keep(entry, (key,))
@@ -304,8 +304,8 @@ class _Hand:
         return min(given, received), not out and given > received + AHEAD
 
     def received(self) -> int:
-        """The database's clock, but never standing still for the rows that speak."""
-        return max([self.now, *(self.rows[key].state.last_at + 1 for key in self.at_speaker())])
+        """The database's clock, but never standing still for the rows that speak, nor behind those they are judged with."""
+        return max([self.now, self.heard + 1, *(self.rows[key].state.last_at + 1 for key in self.at_speaker())])
 
     def keep(self, entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Appends the entry to each row; copies in further rows name the first as their twin."""
