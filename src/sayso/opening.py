@@ -26,14 +26,16 @@ from sayso.store.desk import PostgresDesk
 from sayso.store.embedded_folder import EmbeddedError
 from sayso.store.gatehouse import PATIENCE, PostgresGatehouse
 from sayso.store.ledger import PostgresLog
-from sayso.store.pool import UNREACHABLE, open_pool
+from sayso.store.pool import UNREACHABLE, borrowed, open_pool
 from sayso.store.queries import QUERIES
 from sayso.store.spokes import PostgresSpokes
 from sayso.store.vault import Vault
 from sayso.store.wake import Wake
 from sayso.store.writing import Tools
+from sayso.web.hub import Current
 
 log = structlog.get_logger("sayso")
+KEPT_DAYS = 7
 
 
 class PepperChanged(Exception):
@@ -47,7 +49,7 @@ def microseconds() -> int:
 
 @dataclass(slots=True)
 class Parts:
-    """Everything a hub is made of. `ground` is current: the catalogue in it is at most a second old."""
+    """Everything a hub is made of. `ready` is set once the store was prepared."""
 
     settings: Settings
     keys: Keys = field(repr=False)
@@ -63,19 +65,14 @@ class Parts:
     engine: Engine
     connectors: dict[str, Connector]
     wake: Wake
-    grounds: "Grounds"
+    current: Current
     ready: asyncio.Event
 
-    def ground(self) -> Ground:
-        """What decides at this moment."""
-        return self.grounds.now
-
-
-@dataclass(slots=True)
-class Grounds:
-    """The current ground; refreshed once a second, because another process may have applied a new catalogue."""
-
-    now: Ground
+    async def tidy(self) -> None:
+        """Destroys what is kept for a limited time only: daily keys after seven days, and what they sealed."""
+        async with borrowed(self.pool) as connection:
+            for name in ("forget_daily_keys", "forget_calls", "forget_attempts", "forget_memos"):
+                await connection.execute(QUERIES[name], KEPT_DAYS)
 
 
 async def database_of(settings: Settings) -> str:
@@ -100,7 +97,7 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
         lane = await open_pool(dsn, size=4, application="sayso-checks")
         stack.push_async_callback(_closed, lane)
         transport = await stack.enter_async_context(Transport(settings.webhook_allow))
-        wake = Wake(dsn)
+        wake, desk = Wake(dsn), PostgresDesk(pool)
         parts = Parts(
             settings=settings,
             keys=keys,
@@ -110,13 +107,13 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
             book=PostgresBook(pool, tools, wake=wake.ring),
             gatehouse=PostgresGatehouse(lane, keys.pepper, os.urandom, patience),
             spokes=PostgresSpokes(pool, tools),
-            desk=PostgresDesk(pool),
+            desk=desk,
             log=PostgresLog(pool),
             anchor=AnchorFolder.of(settings.data_dir, keys.ledger_name),
             engine=Engine(transport, clock=microseconds, monotonic=time.monotonic),
             connectors=dict(registry.find().connectors),
             wake=wake,
-            grounds=Grounds(Ground(microseconds, os.urandom, settings.conflict_window, settings.default_country)),
+            current=Current(Ground(microseconds, os.urandom, settings.conflict_window, settings.default_country), desk),
             ready=asyncio.Event(),
         )
         with suppress(Unavailable):
@@ -139,7 +136,6 @@ async def prepare(parts: Parts) -> None:
         raise PepperChanged(
             "This data folder's pepper is not the one the database was written with; restore the keys folder that belongs to this database."
         )
-    await _refresh(parts)
     parts.ready.set()
 
 
@@ -155,20 +151,13 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Reco
         await connection.close(timeout=5)
 
 
-async def _refresh(parts: Parts) -> None:
-    now = parts.grounds.now
-    catalogue = await parts.desk.catalogue()
-    if catalogue != now.catalogue:
-        parts.grounds.now = Ground(now.clock, now.chance, now.window, now.default_country, catalogue)
-
-
 async def _keep(parts: Parts) -> None:
-    """Once a second: the catalogue is fresh, and an embedded server that died is started again."""
+    """Once a second: whether the store answers, is prepared, and, where it is embedded, still runs; if not, starts it again."""
     while True:
         await asyncio.sleep(1.0)
         try:
             if parts.ready.is_set():
-                await _refresh(parts)
+                await parts.log.newest()
             else:
                 await prepare(parts)
         except Unavailable as down:

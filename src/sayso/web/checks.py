@@ -1,15 +1,16 @@
 """Reads a pre-send check from its JSON (wire contract section 5) and writes its answer. Shared by the hot lane and the documentation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sayso.contracts.book import Key
+from sayso.contracts.desk import Campaign
 from sayso.flows.check import Question
 from sayso.rules.catalogue import Catalogue, Category
 from sayso.rules.gate import Ask
 from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address, parse_contact_id
 from sayso.rules.words import ANY, UnknownChannel, channel_named
+from sayso.web.errors import invalid
 
 FIELDS: Final = frozenset(
     {
@@ -20,38 +21,17 @@ FIELDS: Final = frozenset(
 LONGEST: Final = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """What an operator said of a campaign: whether it is transactional, and the category it belongs to."""
-
-    id: str
-    transactional: bool
-    category: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """What is wrong with one part of a request, and where (JSON Pointer)."""
-
-    detail: str
-    pointer: str
-
-
-class Flawed(ValueError):
-    """A request that cannot be read; every flaw is named."""
-
-    def __init__(self, flaws: list[Flaw]) -> None:
-        super().__init__("; ".join(f"{flaw.pointer}: {flaw.detail}" for flaw in flaws))
-        self.flaws = flaws
+Flaw = tuple[str, str]
+"""What is wrong with one part of a request, and where (JSON Pointer)."""
 
 
 def read_check(
     body: Any, *, catalogue: Catalogue, campaigns: Mapping[str, Campaign], countries: frozenset[str], region: str | None, at: str = "#"
 ) -> Question:
-    """The question that a JSON object asks. Raises Flawed with every flaw; what is only undeliverable becomes a denial, not a flaw."""
+    """The question that a JSON object asks. Raises Problem naming every flaw; what is only undeliverable becomes a denial, not a flaw."""
     if not isinstance(body, dict):
-        raise Flawed([Flaw("a check is a JSON object", at)])
-    flaws = [Flaw(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(body.keys() - FIELDS)]
+        raise invalid(("a check is a JSON object", at))
+    flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(body.keys() - FIELDS)]
     texts: dict[str, str] = {}
     for name in sorted(FIELDS - {"reserve"}):
         value = body.get(name)
@@ -59,24 +39,24 @@ def read_check(
             continue
         problem = _text_problem(name, value)
         if problem:
-            flaws.append(Flaw(problem, f"{at}/{name}"))
+            flaws.append((problem, f"{at}/{name}"))
         else:
             texts[name] = value
     if not isinstance(body.get("reserve", False), bool):
-        flaws.append(Flaw("reserve is true or false", f"{at}/reserve"))
+        flaws.append(("reserve is true or false", f"{at}/reserve"))
     contact = _contact(texts, flaws, at)
     channel = _channel(texts, body, flaws, at)
     country = texts.get("country", "").upper() or None
     if country and country not in countries:
-        flaws.append(Flaw("country is an ISO 3166 code of two letters, such as DE", f"{at}/country"))
+        flaws.append(("country is an ISO 3166 code of two letters, such as DE", f"{at}/country"))
     if "business_unit" in texts and texts.get("businessUnit", texts["business_unit"]) != texts["business_unit"]:
-        flaws.append(Flaw("business_unit and businessUnit name two different brands", f"{at}/businessUnit"))
+        flaws.append(("business_unit and businessUnit name two different brands", f"{at}/businessUnit"))
     if not flaws and contact is None and "address" not in texts:
-        flaws.append(Flaw("name a contact_id or an address", at))
+        flaws.append(("name a contact_id or an address", at))
     if not flaws and not texts.keys() & {"category", "message_type", "campaign_id"}:
-        flaws.append(Flaw("say what the message is about: category, message_type or campaign_id", at))
+        flaws.append(("say what the message is about: category, message_type or campaign_id", at))
     if flaws:
-        raise Flawed(flaws)
+        raise invalid(*flaws)
     address, fault = _address(texts.get("address"), channel, country or region)
     brand = texts.get("business_unit") or texts.get("businessUnit")
     ask = Ask(channel, category_of(texts, catalogue, campaigns), None if brand in (None, ANY) else brand, country, fault)
@@ -99,7 +79,7 @@ def _contact(texts: Mapping[str, str], flaws: list[Flaw], at: str) -> Key | None
     try:
         value = parse_contact_id(texts["contact_id"])
     except InvalidAddress as invalid:
-        flaws.append(Flaw(invalid.detail, f"{at}/contact_id"))
+        flaws.append((invalid.detail, f"{at}/contact_id"))
         return None
     return Key("contact", value, value)
 
@@ -107,15 +87,15 @@ def _contact(texts: Mapping[str, str], flaws: list[Flaw], at: str) -> Key | None
 def _channel(texts: Mapping[str, str], body: Mapping[str, Any], flaws: list[Flaw], at: str) -> str:
     if "channel" not in texts:
         if "channel" not in body or body["channel"] is None:
-            flaws.append(Flaw("channel is needed: a verdict for mail says nothing about SMS", f"{at}/channel"))
+            flaws.append(("channel is needed: a verdict for mail says nothing about SMS", f"{at}/channel"))
         return ""
     try:
         channel = channel_named(texts["channel"])
     except UnknownChannel as unknown:
-        flaws.append(Flaw(str(unknown), f"{at}/channel"))
+        flaws.append((str(unknown), f"{at}/channel"))
         return ""
     if channel == ANY:
-        flaws.append(Flaw("a message goes out on one channel; ask once for each", f"{at}/channel"))
+        flaws.append(("a message goes out on one channel; ask once for each", f"{at}/channel"))
     return channel
 
 

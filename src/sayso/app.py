@@ -1,0 +1,116 @@
+"""The app: which door and which duty gets which part. The only wiring besides opening.py."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp
+
+from sayso.contracts.book import Unavailable
+from sayso.contracts.connector import Connector
+from sayso.contracts.portrait import Portrait
+from sayso.contracts.spokes import Connection
+from sayso.flows.deliver import Round, deliver
+from sayso.flows.portray import portray
+from sayso.flows.seal import seal
+from sayso.flows.sequence import Sequenced, sequence
+from sayso.opening import Parts, microseconds
+from sayso.web.app_parts import api_app
+from sayso.web.asking import Asking, Campaigns
+from sayso.web.auth import RateLimit, TokenCache, require
+from sayso.web.gate import gate_router
+from sayso.web.health import health_router
+from sayso.web.hot import HotLane
+from sayso.web.hub import Hub
+from sayso.web.ledger import ledger_router
+from sayso.worker import Duties, Worker
+
+
+def hub_of(parts: Parts) -> Hub:
+    """The hub as its doors see it."""
+    return Hub(
+        book=parts.book,
+        desk=parts.desk,
+        current=parts.current,
+        callers=TokenCache(parts.desk.grant, microseconds),
+        ring=parts.keys.token_ring,
+        public_url=parts.settings.public_url,
+        rate=RateLimit(parts.settings.rate_limit) if parts.settings.rate_limit else None,
+    )
+
+
+def web_app(parts: Parts) -> ASGIApp:
+    """Every door of a hub, the hot lane in front."""
+    hub = hub_of(parts)
+    asking = Asking(parts.gatehouse, parts.current, Campaigns(parts.desk), parts.keys.permit_ring)
+    app = api_app()
+    app.state.hub = hub
+    app.include_router(gate_router(asking))
+    app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
+    app.include_router(
+        health_router(ready=lambda: is_ready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
+    )
+    return HotLane(app, hub, asking)
+
+
+async def is_ready(parts: Parts) -> bool:
+    """Whether the store is prepared and answers."""
+    if not parts.ready.is_set():
+        return False
+    try:
+        await parts.log.newest()
+    except Unavailable:
+        return False
+    return True
+
+
+def duties_of(parts: Parts) -> Duties:
+    """What a worker of this hub does."""
+
+    async def sequence_once() -> Sequenced:
+        return await sequence(
+            log=parts.log, anchor=parts.anchor, origin=parts.keys.ledger_name, private=parts.keys.ledger_key, now=microseconds()
+        )
+
+    async def seal_once() -> int:
+        return await seal(gatehouse=parts.gatehouse, book=parts.book)
+
+    async def checkpoint() -> str | None:
+        signed = await parts.log.newest()
+        return signed.note if signed else None
+
+    async def portrayed(subs: Sequence[str], brand: str | None) -> Mapping[str, Portrait]:
+        return await portray(subs, brand, book=parts.book, ground=await parts.current.ground())
+
+    async def deliver_once(connection: Connection, probing: bool) -> Round:
+        connector = parts.connectors.get(connection.connector)
+        if connector is None:
+            return Round()
+        return await deliver(
+            connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=portrayed,
+            checkpoint=checkpoint, ground=await parts.current.ground(), limit=1 if probing else limit_of(connector), early=probing,
+        )  # fmt: skip
+
+    async def nothing_more(_: Connection) -> bool:
+        return False
+
+    return Duties(
+        sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=nothing_more, events=nothing_more, tidy=parts.tidy,
+        spokes=parts.spokes, wait=parts.wake.wait,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def working(parts: Parts) -> AsyncIterator[Worker]:
+    """A worker at work until the block ends."""
+    worker = Worker(duties_of(parts))
+    await worker.open()
+    try:
+        yield worker
+    finally:
+        await worker.close()
+
+
+def limit_of(connector: Connector) -> int:
+    """How many changes one round takes: what the vendor takes in one request, for every request it takes at once."""
+    about = connector.about
+    return max(1, about.batch * about.pace.concurrency)

@@ -1,0 +1,146 @@
+"""Serving: binds the port, runs the web processes and the worker, and stops the embedded server when all of them have ended."""
+
+import asyncio
+import errno
+import multiprocessing
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from multiprocessing.context import SpawnProcess
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from sayso.app import web_app, working
+from sayso.opening import Parts, database_of, opened
+from sayso.settings import Settings
+from sayso.store import embedded
+
+log = structlog.get_logger("sayso")
+
+Wrap = Callable[[ASGIApp, Parts], ASGIApp]
+Begun = Callable[[Parts], Awaitable[None]]
+GRACE_SECONDS = 10
+
+
+class PortTaken(Exception):
+    """Another program listens where the hub should; the message says how to choose another port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run: how many web processes, with or without a worker. `wrap` puts more doors in front; `begun` runs once all is open."""
+
+    settings: Settings
+    processes: int = 1
+    worker: bool = True
+    wrap: Wrap = lambda app, _: app
+    begun: Begun | None = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens, also right after an earlier hub was killed. Raises PortTaken and OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as failure:
+        listener.close()
+        if failure.errno == errno.EADDRINUSE:
+            raise PortTaken(f"Port {port} on {host} is taken. Choose another one: --port {port + 1}, or SAYSO_PORT={port + 1}.") from failure
+        raise
+    return listener
+
+
+def run(plan: Plan) -> None:
+    """Serves until SIGINT or SIGTERM; on return nothing of it runs any more, the embedded server included."""
+    listener = bind(plan.settings.host, plan.settings.port)
+    try:
+        if plan.processes == 1:
+            uvloop.run(_serve_and_stop(plan, listener))
+        else:
+            _supervise(plan, listener)
+    finally:
+        listener.close()
+
+
+async def _serve_and_stop(plan: Plan, listener: socket.socket) -> None:
+    try:
+        await serve_here(plan, listener)
+    finally:
+        if plan.settings.database_url is None:
+            await embedded.stop(plan.settings.data_dir)
+
+
+async def serve_here(plan: Plan, listener: socket.socket) -> None:
+    """One web process, with the worker in it where the plan has one."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(opened(plan.settings))
+        app = plan.wrap(web_app(parts), parts)
+        if plan.worker:
+            await stack.enter_async_context(working(parts))
+        if plan.begun is not None:
+            await plan.begun(parts)
+        config = uvicorn.Config(
+            app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False, date_header=True,
+            timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
+        )  # fmt: skip
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def work_here(settings: Settings) -> None:
+    """A worker alone, until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with opened(settings) as parts, working(parts):
+        await stop.wait()
+
+
+def _supervise(plan: Plan, listener: socket.socket) -> None:
+    """Web processes and a worker as children; one that dies is started again, all end together."""
+    asyncio.run(database_of(plan.settings))
+    context = multiprocessing.get_context("spawn")
+    ending = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ending.set())
+
+    def start(n: int) -> SpawnProcess:
+        target = _web_child if n < plan.processes else _worker_child
+        child = context.Process(target=target, args=(plan.settings, listener), name=f"sayso-{n}")
+        child.start()
+        return child
+
+    children = [start(n) for n in range(plan.processes + plan.worker)]
+    while not ending.wait(0.2):
+        for n, child in enumerate(children):
+            if not child.is_alive():
+                log.error("process ended", process=child.name, code=child.exitcode)
+                ending.wait(1.0)
+                if not ending.is_set():
+                    children[n] = start(n)
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(GRACE_SECONDS + 5)
+        if child.is_alive():
+            child.kill()
+            child.join()
+    if plan.settings.database_url is None:
+        asyncio.run(embedded.stop(plan.settings.data_dir))
+
+
+def _web_child(settings: Settings, listener: socket.socket) -> None:
+    uvloop.run(serve_here(Plan(settings, worker=False), listener))
+
+
+def _worker_child(settings: Settings, _: socket.socket) -> None:
+    uvloop.run(work_here(settings))

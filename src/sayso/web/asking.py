@@ -1,0 +1,114 @@
+"""Asking the gate over the wire: JSON bodies in, answers out. One function serves the hot lane and the documented doors."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import phonenumbers
+from prometheus_client import Counter
+
+from sayso.contracts.book import Unavailable
+from sayso.contracts.desk import Campaign, Desk
+from sayso.contracts.gatehouse import Gatehouse
+from sayso.flows.check import Question, check
+from sayso.rules.answer import Logged, explained, shown
+from sayso.rules.catalogue import Catalogue
+from sayso.rules.tokens import Ring, sign_permit
+from sayso.web.checks import read_check
+from sayso.web.errors import Problem, invalid
+from sayso.web.hub import Current
+
+LARGEST: Final = 1_000
+COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""Every country with a telephone system of its own: ISO 3166 alpha-2."""
+FRESH_SECONDS: Final = 1.0
+CHECKS: Final = Counter("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
+
+
+class Campaigns:
+    """Campaigns by id, believed for a second; an unknown one is asked for again each time."""
+
+    def __init__(self, desk: Desk, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._desk, self._monotonic = desk, monotonic
+        self._held: dict[str, tuple[float, Campaign]] = {}
+
+    async def named(self, ids: set[str]) -> Mapping[str, Campaign]:
+        """The known ones of these. Raises Unavailable."""
+        found = {}
+        for campaign_id in ids:
+            held = self._held.get(campaign_id)
+            if held is None or self._monotonic() - held[0] >= FRESH_SECONDS:
+                campaign = await self._desk.campaign(campaign_id)
+                if campaign is None:
+                    continue
+                held = self._held[campaign_id] = (self._monotonic(), campaign)
+            found[campaign_id] = held[1]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What asking needs: where rows are read and verdicts logged, the ground in force, campaigns, and the keys that sign permits."""
+
+    gatehouse: Gatehouse
+    current: Current
+    campaigns: Campaigns
+    permits: Ring = field(repr=False)
+
+    async def ask(self, bodies: Sequence[Any], *, explain: bool, single: bool) -> list[dict[str, Any]]:
+        """The answers in order. Raises Problem for bodies that cannot be read; an unreachable store is an answer, not an error."""
+        ground = await self.current.ground_or_held()
+        try:
+            campaigns = await self.campaigns.named({name for body in bodies for name in _campaign_in(body)})
+        except Unavailable:
+            campaigns = {}
+        questions: list[Question] = []
+        flaws: list[tuple[str, str]] = []
+        for n, body in enumerate(bodies):
+            try:
+                questions.append(
+                    read_check(
+                        body, catalogue=ground.catalogue, campaigns=campaigns, countries=COUNTRIES, region=ground.default_country,
+                        at="#" if single else f"#/items/{n}",
+                    )
+                )  # fmt: skip
+            except Problem as refused:
+                flaws += refused.errors
+        if flaws:
+            raise invalid(*flaws)
+        verdicts = await check(questions, gatehouse=self.gatehouse, ground=ground)
+        for found, logged in verdicts:
+            CHECKS.labels("allow" if logged.verdict.allowed else "block" if found else "unknown").inc()
+        return [self.answer(found, logged, ground.catalogue, explain=explain) for found, logged in verdicts]
+
+    def answer(self, found: UUID | None, logged: Logged, catalogue: Catalogue, *, explain: bool) -> dict[str, Any]:
+        """One answer as the wire shows it, with its permit where it allows."""
+        permit = None
+        if found is not None and logged.permit_until is not None:
+            permit = sign_permit(self.permits, found, logged.channel, logged.category, expires_at=logged.permit_until)
+        body = shown(str(found) if found else None, logged, catalogue, permit)
+        return {**body, "explanation": explained(logged, catalogue)} if explain else body
+
+
+def _campaign_in(body: Any) -> set[str]:
+    """The campaign a check has to be looked up for: only where nothing else says what it is about."""
+    if not isinstance(body, dict) or body.get("category") is not None or body.get("message_type") is not None:
+        return set()
+    campaign = body.get("campaign_id")
+    return {campaign} if isinstance(campaign, str) and 0 < len(campaign) <= 255 and "\0" not in campaign and campaign.isprintable() else set()
+
+
+def batch_of(body: Any) -> list[Any]:
+    """The checks of a batch, each over the defaults. Raises Problem."""
+    if not isinstance(body, dict) or not isinstance(body.get("items"), list):
+        raise invalid(("a batch is an object with a list of checks", "#/items"))
+    if unknown := sorted(body.keys() - {"defaults", "items"}):
+        raise invalid(*(("unknown field; known are defaults, items", f"#/{name}") for name in unknown))
+    defaults, items = body.get("defaults", {}), body["items"]
+    if not isinstance(defaults, dict):
+        raise invalid(("defaults is an object of fields that every check takes over", "#/defaults"))
+    if not 1 <= len(items) <= LARGEST:
+        raise invalid((f"a batch has 1 to {LARGEST:,} checks; screen larger audiences with /api/v2/audience_checks", "#/items"))
+    return [{**defaults, **item} if isinstance(item, dict) else item for item in items]

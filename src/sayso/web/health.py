@@ -1,0 +1,58 @@
+"""For machines that watch: alive, ready, and numbers for Prometheus."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from sayso.contracts.book import Unavailable
+from sayso.contracts.ledger import LogReader
+from sayso.contracts.spokes import Accuracy, Connection
+
+
+def health_router(
+    *, ready: Callable[[], Awaitable[bool]], accuracy: Callable[[], Awaitable[list[Accuracy]]],
+    connections: Callable[[], Awaitable[list[Connection]]], log: LogReader,
+) -> APIRouter:  # fmt: skip
+    """The routes; `ready` says whether the store answers and has the right schema."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez", response_class=Response, operation_id="livez")
+    async def livez() -> Response:
+        """200 while the process answers."""
+        return Response("ok\n", media_type="text/plain")
+
+    @router.get("/readyz", response_class=Response, operation_id="readyz")
+    async def readyz() -> Response:
+        """200 when checks can be answered with more than unknown_state; else 503."""
+        if await ready():
+            return Response("ready\n", media_type="text/plain")
+        return Response("the store cannot be reached or is not prepared yet\n", 503, media_type="text/plain")
+
+    @router.get("/metrics", response_class=Response, operation_id="metrics")
+    async def metrics() -> Response:
+        """Numbers in Prometheus' text format: this process's counters, and the state of the sync as the database has it."""
+        return Response(generate_latest() + await _sync(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _sync() -> bytes:
+        registry = CollectorRegistry()
+        up = Gauge("sayso_store_up", "1 while the store answers.", registry=registry)
+        try:
+            rows, spokes, signed = await accuracy(), {one.id: one for one in await connections()}, await log.newest()
+        except Unavailable:
+            up.set(0)
+            return generate_latest(registry)
+        up.set(1)
+        pairs = Gauge("sayso_sync_pairs", "Pairs of (connection, subject).", ["connection"], registry=registry)
+        in_sync = Gauge("sayso_sync_in_sync", "Pairs that are acknowledged.", ["connection"], registry=registry)
+        lag = Gauge("sayso_sync_oldest_lag_seconds", "Age of the oldest change that is not acknowledged.", ["connection"], registry=registry)
+        size = Gauge("sayso_ledger_signed_size", "Entries under the newest signed checkpoint.", registry=registry)
+        for row in rows:
+            name = spokes[row.connection].name if row.connection in spokes else str(row.connection)
+            pairs.labels(name).set(row.pairs)
+            in_sync.labels(name).set(row.in_sync)
+            lag.labels(name).set(row.oldest_lag / 1_000_000)
+        size.set(signed.size if signed else 0)
+        return generate_latest(registry)
+
+    return router

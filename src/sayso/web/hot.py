@@ -1,0 +1,103 @@
+"""The hot lane: pre-send checks as a plain ASGI route, before any framework work. Same answers and same errors as everywhere."""
+
+import json
+import uuid
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sayso.contracts.book import Unavailable
+from sayso.web import errors
+from sayso.web.asking import Asking, batch_of
+from sayso.web.auth import Caller, bearer, insufficient, unauthorized
+from sayso.web.envelope import BODY_LIMIT
+from sayso.web.errors import Problem
+from sayso.web.hub import Hub
+
+SINGLE: Final = "/api/v2/send_checks"
+BATCH: Final = "/api/v2/send_checks:batch"
+SCOPE: Final = "send_checks"
+
+
+class HotLane:
+    """Answers checks itself and passes everything else on to the app behind it."""
+
+    def __init__(self, app: ASGIApp, hub: Hub, asking: Asking) -> None:
+        self._app, self._hub, self._asking = app, hub, asking
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in (SINGLE, BATCH):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = errors.sane_request_id(headers.get("x-request-id")) or uuid.uuid4().hex
+        try:
+            answer = await self._answer(scope, headers, receive)
+        except Exception as refused:
+            problem = errors.from_exception(refused)
+            response = errors.answer(problem, base=self._hub.public_url, request_id=request_id)
+            response.headers["X-Request-Id"] = request_id
+            await response(scope, receive, send)
+            return
+        body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        start = [
+            (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
+        ]  # fmt: skip
+        await send({"type": "http.response.start", "status": 200, "headers": start})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Any:
+        await self._admit(headers)
+        body = parsed(await _read(headers, receive))
+        explain = b"explain=true" in scope["query_string"].split(b"&")
+        if scope["path"] == BATCH:
+            return {"items": await self._asking.ask(batch_of(body), explain=explain, single=False)}
+        return (await self._asking.ask([body], explain=explain, single=True))[0]
+
+    async def _admit(self, headers: Headers) -> None:
+        """Lets callers with the scope in. With the store down nobody can be looked up; then everybody gets the same denial."""
+        token = bearer(headers.get("authorization"))
+        if token is None:
+            raise unauthorized("", "Send an access token as `Authorization: Bearer …`; POST /oauth/token gives one.")
+        caller: Caller | None
+        try:
+            caller = await self._hub.callers.lookup(token)
+        except Unavailable:
+            return
+        if caller is None:
+            raise unauthorized("invalid_token", "The access token is unknown, expired or revoked.")
+        if SCOPE not in caller.scopes:
+            raise insufficient((SCOPE,))
+        if self._hub.rate is not None and (seconds := self._hub.rate.wait(caller.client_id)):
+            raise Problem("rate_limited", f"Wait {seconds} s; this client's limit is set by the operator.", headers={"Retry-After": str(seconds)})
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes:
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Problem("unsupported_media_type", "Send the check as application/json.")
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem("bad_request", "The request ended before its body did.")
+        body += bytes(message.get("body", b""))
+        if len(body) > BODY_LIMIT:
+            raise Problem("too_large", f"A body has at most {BODY_LIMIT:,} bytes; a batch has at most 1,000 checks.")
+        if not message.get("more_body"):
+            return body
+
+
+def parsed(raw: bytes) -> Any:
+    """The JSON of a body. Raises Problem for anything else, also for NaN and for nesting that no check needs."""
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as wrong:
+        raise Problem("invalid_json", f"The body is not JSON: {wrong}"[:300]) from wrong
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
