@@ -4,12 +4,13 @@ Order: unknown state, malformed question, blacklist, hard address blocks, then t
 global and channel opt-outs, category, pause, legal basis.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from sayso.rules import conflict, law
 from sayso.rules.catalogue import Category
-from sayso.rules.state import SOFT_KEPT, Mark, State
+from sayso.rules.state import SOFT_KEPT, Mark, Pause, State
 from sayso.rules.words import ANY, Scope
 
 DAY: Final = 86_400_000_000
@@ -40,8 +41,8 @@ class Ask:
 class Person:
     """One reading of whom the message reaches: a contact (or none) at an address.
 
-    `contact` is the pseudonym ("" for nobody), `linked` are the contact's other addresses (their opt-outs unite: a new address
-    never lifts an old word), `lookalikes` other spellings of the address, `missing` a code when it cannot be judged at all.
+    `contact` is the pseudonym ("" for nobody), `linked` are the contact's other addresses (restrictions unite: a new address never
+    lifts an old word), `lookalikes` other spellings of the address, `missing` a code when it cannot be judged at all.
     """
 
     contact: str = ""
@@ -55,6 +56,10 @@ class Person:
     def rows(self) -> tuple[State, ...]:
         """The rows judged together: the contact's and the address's."""
         return tuple(row for row in (self.row, self.address) if row is not None)
+
+    def with_other(self, other: State) -> tuple[State, ...]:
+        """The rows judged together for another address of the contact."""
+        return (other,) if self.row is None else (self.row, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: 
 
 def _hard(ask: Ask, person: Person) -> list[Reason]:
     found = []
-    for row in (*person.rows, *person.lookalikes):
+    for row in (*person.rows, *person.linked, *person.lookalikes):
         if (mark := row.blocks.get("blacklist")) and mark.on:
             found.append(_blocked("blacklisted", mark))
     address = person.address
@@ -147,7 +152,7 @@ def soft_streak(address: State) -> tuple[int, str] | None:
 
 def _soft(person: Person) -> list[Reason]:
     found = []
-    for row in (*((person.address,) if person.address else ()), *person.lookalikes):
+    for row in (*person.rows, *person.lookalikes):
         if (mark := row.blocks.get("complaint")) and mark.on:
             found.append(_blocked("complaint", mark))
     if person.address and (streak := soft_streak(person.address)):
@@ -157,13 +162,19 @@ def _soft(person: Person) -> list[Reason]:
 
 def _choices(ask: Ask, category: Category, person: Person, window: int) -> list[Reason]:
     left: dict[conflict.Standing, None] = {}
-    readings = [conflict.merged(person.rows, person.contact, person.lookalikes)]
-    if person.row is not None:
-        readings += [conflict.merged((person.row, other), person.contact) for other in person.linked]
-    for stamps in readings:
-        for brand in [ask.brand] if ask.brand else conflict.brands_to_judge(stamps):
-            left.update(dict.fromkeys(conflict.standing(stamps, Scope(brand, ask.channel, category.key), window)))
+    stamps = conflict.merged(person.rows, person.contact, person.lookalikes)
+    left.update(dict.fromkeys(_standing(ask, category, stamps, window)))
+    for other in person.linked:
+        stamps = conflict.merged(person.with_other(other), person.contact)
+        # Only what the other address itself heard: what the contact said is judged above, with this address's answers.
+        there = {at for at, stamp in other.strong.items() if stamp.out}
+        left.update(dict.fromkeys(out for out in _standing(ask, category, stamps, window) if out.at in there))
     return [_opted_out(out) for out in sorted(left, key=lambda out: (out.at.scope.category != ANY, out.stamp[:3]))]
+
+
+def _standing(ask: Ask, category: Category, stamps: conflict.Register, window: int) -> list[conflict.Standing]:
+    brands = [ask.brand] if ask.brand else conflict.brands_to_judge(stamps)
+    return [out for brand in brands for out in conflict.standing(stamps, Scope(brand, ask.channel, category.key), window)]
 
 
 def _opted_out(out: conflict.Standing) -> Reason:
@@ -171,13 +182,23 @@ def _opted_out(out: conflict.Standing) -> Reason:
     return Reason(code, out.at.scope, out.stamp.ts, out.stamp.entry, out.stamp.src)
 
 
-def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
-    found = []
-    for row in (*person.rows, *person.lookalikes):
+def pauses_of(rows: Iterable[State]) -> dict[str, Pause]:
+    """The latest pause of each brand over rows that are judged together: a later word on one ends an older one on another."""
+    latest: dict[str, Pause] = {}
+    for row in rows:
         for brand, pause in row.pauses.items():
-            if pause.until > now and (ask.brand is None or brand in (ANY, ask.brand)):
-                found.append(Reason("paused", Scope(brand, ANY, ANY), pause.ts, pause.entry, until=pause.until))
-    return found
+            latest[brand] = max(latest.get(brand, pause), pause)
+    return latest
+
+
+def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
+    said = list(pauses_of(person.rows).items())
+    for other in person.linked:
+        latest = pauses_of(person.with_other(other))
+        said += [(brand, pause) for brand, pause in other.pauses.items() if latest[brand] == pause]
+    said += [one for row in person.lookalikes for one in row.pauses.items()]
+    holds = [(brand, p) for brand, p in dict.fromkeys(said) if p.until > now and (ask.brand is None or brand in (ANY, ask.brand))]
+    return [Reason("paused", Scope(brand, ANY, ANY), p.ts, p.entry, until=p.until) for brand, p in holds]
 
 
 def _basis(ask: Ask, category: Category, person: Person, regime: law.Regime, window: int) -> Reason:

@@ -65,8 +65,8 @@ def brands_of(readings: tuple[Reading, ...]) -> tuple[str, ...]:
 
 def paused_until(readings: tuple[Reading, ...], brand: str, now: int) -> int | None:
     """The end of the longest pause in force for a brand (with ``*``: of all brands), or None."""
-    rows = [row for reading in readings for row in reading.rows]
-    until = [p.until for row in rows for b, p in row.pauses.items() if b in (ANY, brand) and p.until > now]
+    pauses = [said for reading in readings for said in gate.pauses_of(reading.rows).items()]
+    until = [pause.until for named, pause in pauses if named in (ANY, brand) and pause.until > now]
     return max(until, default=None)
 
 
