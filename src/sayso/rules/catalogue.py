@@ -64,7 +64,7 @@ class Catalogue:
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\s\-_]+", "_", name.strip().lower()).removesuffix("s")
+    return re.sub(r"[\s\-_/]+", "_", name.strip().lower()).removesuffix("s")
 
 
 def _transactional(key: str, title: str, sends: str, reason: str) -> Category:
@@ -86,15 +86,23 @@ DEFAULT: Final = Catalogue(
     message_types={
         "order_confirmation": "order_confirmations",
         "account_security": "account_security",
+        "account_security_notification": "account_security",
         "service_disruption": "service_alerts",
+        "service_disruption_alert": "service_alerts",
         "legal_notice": "legal_notices",
+        "legal": "legal_notices",
+        "legal_compliance_notice": "legal_notices",
         "product_update": "product_updates",
+        "product_updates_and_releases": "product_updates",
         "release": "product_updates",
         "account_review": "product_updates",
+        "account_review_invitation": "product_updates",
         "educational_webinar": "educational",
         "success_check_in": "educational",
+        "customer_success_check_in": "educational",
         "promotional_offer": "promotional",
         "newsletter": "promotional",
+        "newsletter_subscription": "promotional",
         "third_party_partnership": "promotional",
         "event_invitation": "events",
     },
@@ -120,7 +128,7 @@ def from_json(body: Any, version: int) -> Catalogue:
         raise InvalidCatalogue("a catalogue is an object with `categories` and `message_types`", "#")
     unknown = sorted(set(body) - {"version", "categories", "message_types"})
     if unknown:
-        raise InvalidCatalogue(f"unknown field {unknown[0]!r}; known are categories, message_types", f"#/{unknown[0]}")
+        raise InvalidCatalogue(f"unknown field {unknown[0]!r}; known are categories, message_types", f"#/{_escaped(unknown[0])}")
     rows = body.get("categories")
     if not isinstance(rows, list) or not rows:
         raise InvalidCatalogue("needs a list of at least one category", "#/categories")
@@ -132,10 +140,20 @@ def from_json(body: Any, version: int) -> Catalogue:
     types = body.get("message_types", {})
     if not isinstance(types, dict):
         raise InvalidCatalogue("needs an object of message type to category key", "#/message_types")
+    named: dict[str, str] = {}
     for name, key in types.items():
         if key not in keys:
-            raise InvalidCatalogue(f"{key!r} is not a category of this catalogue", f"#/message_types/{name}")
+            raise InvalidCatalogue(f"{key!r} is not a category of this catalogue", f"#/message_types/{_escaped(name)}")
+        if named.setdefault(_folded(name), key) != key:
+            raise InvalidCatalogue(
+                f"{name!r} already belongs to {named[_folded(name)]!r} in another spelling", f"#/message_types/{_escaped(name)}"
+            )
     return Catalogue(version, categories, dict(types))
+
+
+def _escaped(name: str) -> str:
+    """The name as a part of a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _category(row: Any, pointer: str) -> Category:
@@ -143,7 +161,7 @@ def _category(row: Any, pointer: str) -> Category:
         raise InvalidCatalogue("a category is an object", pointer)
     unknown = sorted(set(row) - {"key", "class", "title", "sends", "often", "reason"})
     if unknown:
-        raise InvalidCatalogue(f"unknown field {unknown[0]!r}", f"{pointer}/{unknown[0]}")
+        raise InvalidCatalogue(f"unknown field {unknown[0]!r}", f"{pointer}/{_escaped(unknown[0])}")
     for name in ("key", "class", "title", "sends", "often"):
         if not isinstance(row.get(name), str) or not row[name].strip():
             raise InvalidCatalogue(f"{name} is needed, as text", f"{pointer}/{name}")

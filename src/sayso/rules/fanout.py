@@ -35,13 +35,17 @@ def plan(touched: Iterable[Row], rows: Mapping[str, Row], spokes: Iterable[Spoke
         links = row.state.links
         if row.kind == "contact":
             people.add(row.sub)
-            addresses.update(links)
+            addresses.update(_addresses(row))
         else:
             addresses.add(row.sub)
             contacts = {sub for sub, link in links.items() if link.kind == "contact"}
             people.update(contacts or {row.sub})
             for sub in contacts & rows.keys():
-                addresses.update(rows[sub].state.links)
+                addresses.update(_addresses(rows[sub]))
     return tuple(
         sorted(Task(spoke.id, sub) for spoke in spokes if spoke.id != origin for sub in (addresses if spoke.grain == "address" else people))
     )
+
+
+def _addresses(contact: Row) -> set[str]:
+    return {sub for sub, link in contact.state.links.items() if link.kind != "contact"}
