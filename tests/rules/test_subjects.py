@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import re
 import unicodedata
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from sayso.rules import subjects
 from sayso.rules.subjects import (
     ADDRESS_KIND,
     Address,
@@ -235,3 +237,18 @@ def test_domains_are_found_by_key() -> None:
 )
 def test_masks_show_little(channel: str, raw: str, shown: str) -> None:
     assert mask(parse_address(channel, raw, default_region=None)) == shown
+
+
+@given(st.from_regex(subjects._PLAIN, fullmatch=True))
+def test_the_short_way_for_everyday_addresses_says_what_the_library_says(raw: str) -> None:
+    short = _parsed(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subjects, "_PLAIN", re.compile(r"(?!)(?P<local>)(?P<top>)"))
+        assert _parsed(raw) == short
+
+
+def _parsed(raw: str) -> str:
+    try:
+        return subjects.parse_address("email", raw, default_region=None).value
+    except subjects.InvalidAddress:
+        return "refused"

@@ -27,7 +27,7 @@ from types import MappingProxyType
 
 import idna
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 ADDRESS_KIND: Mapping[str, str] = MappingProxyType(
     {
@@ -54,6 +54,13 @@ KINDS = ADDRESS_KINDS | {CONTACT, CONNECTION, HUB}
 EMAIL_LENGTH = 254
 ADDRESS_LENGTH = 2_048
 CONTACT_ID_LENGTH = 255
+
+LOCAL_LENGTH = 64
+_PLAIN = re.compile(
+    r"(?P<local>[A-Za-z0-9_-]+(?:[.+][A-Za-z0-9_-]+)*)@(?:(?![^.@]*--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>[A-Za-z]{2,63})"
+)
+"""Everyday addresses: ASCII, no quotes, no A-labels."""
+_SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
@@ -127,6 +134,8 @@ def aliases(address: Address) -> tuple[Address, ...]:
     if address.kind != "email":
         return (address,)
     local, _, domain = address.value.rpartition("@")
+    if "+" not in local and address.value.isascii() and domain not in _GMAIL and "xn--" not in domain:
+        return (address,)
     bare = local.partition("+")[0] or local
     values = dict.fromkeys((address.value, f"{bare}@{domain}", _skeleton(bare, domain)))
     return tuple(address if value == address.value else Address("email", value, value) for value in values)
@@ -166,6 +175,8 @@ def mask(address: Address) -> str:
 def _email(given: str) -> str:
     if len(given) > EMAIL_LENGTH:
         raise InvalidAddress(f"an e-mail address has at most {EMAIL_LENGTH} characters")
+    if (plain := _PLAIN.fullmatch(given)) and len(plain["local"]) <= LOCAL_LENGTH and plain["top"].lower() not in _SPECIAL:
+        return given.lower()  # what the library says of such an address too, thirty times as fast (a test compares them)
     try:
         # Quotes are read so that needless ones can be taken off; test_environment only adds the domain .test.
         found = validate_email(given, check_deliverability=False, allow_quoted_local=True, strict=True, test_environment=True)
