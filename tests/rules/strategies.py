@@ -83,6 +83,13 @@ def talks(draw: st.DrawFn) -> tuple[Spoken, ...]:
     return tuple(draw(spoken(number)) for number in range(draw(st.integers(2, 7))))
 
 
+@st.composite
+def quarrels(draw: st.DrawFn) -> tuple[Spoken, ...]:
+    """A few systems that disagree about one choice of Ada's at almost the same time."""
+    words = draw(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 6), st.booleans()), min_size=3, max_size=4))
+    return tuple(Spoken(ADA, "", PROMO, actor, 4 * step, out, n, False) for n, (actor, step, out) in enumerate(words))
+
+
 links = st.sets(st.sampled_from([(ADA, MAIL), (QUINN, MAIL)]))
 
 
