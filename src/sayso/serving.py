@@ -89,7 +89,7 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
         if plan.begun is not None:
             await plan.begun(parts)
         config = uvicorn.Config(
-            app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False, date_header=True,
+            app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False, date_header=True,
             timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         await uvicorn.Server(config).serve(sockets=[listener])

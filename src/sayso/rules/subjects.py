@@ -22,7 +22,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from types import MappingProxyType
 
 import idna
@@ -257,4 +256,4 @@ def _refuse_controls(text: str, what: str) -> None:
 
 
 def _keyed(pepper: bytes, kind: str, value: str) -> bytes:
-    return hmac.new(pepper, kind.encode() + b"\x00" + value.encode(), sha256).digest()
+    return hmac.digest(pepper, kind.encode() + b"\x00" + value.encode(), "sha256")

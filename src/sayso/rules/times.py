@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -52,8 +53,13 @@ def _offset(sign: str | None, hours: str | None, minutes: str | None) -> int:
 
 def format_time(ts: int) -> str:
     """RFC 3339 UTC text of a time in microseconds: ``2026-11-22T10:00:00Z``, with six digits where there is a fraction."""
-    text = (_EPOCH + timedelta(microseconds=_in_range(ts))).isoformat()
-    return text.removesuffix("+00:00") + "Z"
+    second, fraction = divmod(_in_range(ts), SECOND)
+    return f"{_second(second)}.{fraction:06d}Z" if fraction else f"{_second(second)}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
 
 
 def from_seconds(seconds: float) -> int:

@@ -15,6 +15,7 @@ import hmac
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 from uuid import UUID
 
@@ -216,6 +217,7 @@ def _enough(random: bytes) -> bytes:
     return random
 
 
+@lru_cache(maxsize=1_024)
 def _about(channel: str, category: str) -> bytes:
     return hashlib.sha256(pack("sayso/permit/1", channel, category)).digest()[:16]
 
@@ -229,6 +231,7 @@ def _crypt(secret: bytes, mac: bytes, body: bytes) -> bytes:
     return stream.update(body) + stream.finalize()
 
 
+@lru_cache(maxsize=64)
 def _subkey(secret: bytes, use: bytes) -> bytes:
     return hmac.digest(secret, b"sayso/token/1/" + use, "sha256")
 

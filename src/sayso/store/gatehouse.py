@@ -29,6 +29,8 @@ from sayso.store.writing import read_links
 BATCHES: Final = 2
 """Batches under way at once in one process: one waits for its commit while the next reads."""
 LARGEST: Final = 1_000
+LINGER: Final = 0.001
+"""Seconds a batch waits for more while callers come in crowds: a transaction shared by many costs each of them little."""
 PATIENCE: Final = 0.4
 """Seconds after which an unanswered store counts as down: the caller is told within half a second (G1b)."""
 
@@ -91,12 +93,16 @@ class PostgresGatehouse:
             await connection.execute(QUERIES["seal_batches"], [UUID(batch.id) for batch in batches], UUID(entry))
 
     async def _answer_batches(self) -> None:
+        crowded = False
         while True:
             batch = [await self._waiting.get()]
             size = len(batch[0].queries)
+            if crowded:
+                await asyncio.sleep(LINGER)
             while size < LARGEST and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
                 size += len(batch[-1].queries)
+            crowded = len(batch) > 1
             try:
                 verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), self._patience + size / 1_000)
             except asyncio.CancelledError:
@@ -148,7 +154,9 @@ class PostgresGatehouse:
 
     async def _keep(self, connection: Connection, now: int, verdicts: Sequence[tuple[UUID, Logged, Row | None]]) -> None:
         bodies = [to_log(logged) for _, logged, _ in verdicts]
-        sealed = hashlib.sha256(b"".join(sorted(c.bytes + hashlib.sha256(b).digest() for (c, _, _), b in zip(verdicts, bodies, strict=True))))
+        sealed = hashlib.sha256(
+            b"".join(sorted(c.bytes + hashlib.sha256(b).digest() for (c, _, _), b in zip(verdicts, bodies, strict=True)))
+        )
         await connection.execute(
             QUERIES["keep_verdicts"],
             [shard_of(check) for check, _, _ in verdicts],

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-import phonenumbers
 from prometheus_client import Counter
 
 from sayso.contracts.book import Unavailable
@@ -15,16 +14,16 @@ from sayso.contracts.gatehouse import Gatehouse
 from sayso.flows.check import Question, check
 from sayso.rules.answer import Logged, explained, shown
 from sayso.rules.catalogue import Catalogue
+from sayso.rules.countries import COUNTRIES
 from sayso.rules.tokens import Ring, sign_permit
 from sayso.web.checks import read_check
 from sayso.web.errors import Problem, invalid
 from sayso.web.hub import Current
 
 LARGEST: Final = 1_000
-COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
-"""Every country with a telephone system of its own: ISO 3166 alpha-2."""
 FRESH_SECONDS: Final = 1.0
 CHECKS: Final = Counter("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
+_ALLOWED, _BLOCKED, _UNKNOWN = (CHECKS.labels(decision) for decision in ("allow", "block", "unknown"))
 
 
 class Campaigns:
@@ -80,7 +79,7 @@ class Asking:
             raise invalid(*flaws)
         verdicts = await check(questions, gatehouse=self.gatehouse, ground=ground)
         for found, logged in verdicts:
-            CHECKS.labels("allow" if logged.verdict.allowed else "block" if found else "unknown").inc()
+            (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
         return [self.answer(found, logged, ground.catalogue, explain=explain) for found, logged in verdicts]
 
     def answer(self, found: UUID | None, logged: Logged, catalogue: Catalogue, *, explain: bool) -> dict[str, Any]:
@@ -97,7 +96,9 @@ def _campaign_in(body: Any) -> set[str]:
     if not isinstance(body, dict) or body.get("category") is not None or body.get("message_type") is not None:
         return set()
     campaign = body.get("campaign_id")
-    return {campaign} if isinstance(campaign, str) and 0 < len(campaign) <= 255 and "\0" not in campaign and campaign.isprintable() else set()
+    return (
+        {campaign} if isinstance(campaign, str) and 0 < len(campaign) <= 255 and "\0" not in campaign and campaign.isprintable() else set()
+    )
 
 
 def batch_of(body: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """Reads a pre-send check from its JSON (wire contract section 5) and writes its answer. Shared by the hot lane and the documentation."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 LONGEST: Final = 255
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\ud800-\udfff]")
+_TEXTS: Final = tuple(sorted(FIELDS - {"reserve"}))
 
 
 Flaw = tuple[str, str]
@@ -31,9 +34,10 @@ def read_check(
     """The question that a JSON object asks. Raises Problem naming every flaw; what is only undeliverable becomes a denial, not a flaw."""
     if not isinstance(body, dict):
         raise invalid(("a check is a JSON object", at))
-    flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(body.keys() - FIELDS)]
+    unknown = body.keys() - FIELDS
+    flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(unknown)] if unknown else []
     texts: dict[str, str] = {}
-    for name in sorted(FIELDS - {"reserve"}):
+    for name in _TEXTS:
         value = body.get(name)
         if value is None:
             continue
@@ -68,7 +72,7 @@ def _text_problem(name: str, value: Any) -> str:
         return f"{name} is text"
     if not value and name != "address":
         return f"{name} is empty; leave it out instead"
-    if name != "address" and (len(value) > LONGEST or any(ord(sign) < 32 or 0xD800 <= ord(sign) <= 0xDFFF for sign in value)):
+    if name != "address" and (len(value) > LONGEST or _UNPRINTABLE.search(value)):
         return f"{name} has at most {LONGEST} characters and no control characters"
     return ""
 

@@ -32,9 +32,12 @@ class Current:
     async def ground(self) -> Ground:
         """The ground with the catalogue in force. Raises Unavailable."""
         at = self._monotonic()
-        if self._read_at is None or at - self._read_at >= FRESH_SECONDS:
+        if self._read_at is None:
             self._ground = replace(self._ground, catalogue=await self._desk.catalogue())
             self._read_at = at
+        elif at - self._read_at >= FRESH_SECONDS:
+            self._read_at = at  # the first to notice reads, the others go on with what is held
+            self._ground = replace(self._ground, catalogue=await self._desk.catalogue())
         return self._ground
 
     async def ground_or_held(self) -> Ground:
