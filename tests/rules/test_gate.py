@@ -417,7 +417,7 @@ def test_look_alikes_deny_and_never_allow(world: World) -> None:
 
 
 @pytest.mark.feature("F1", "I1", "I2", "I3", "I6")
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(talks(), links)
 def test_the_gate_stops_exactly_what_choice_stops_where_no_consent_is_needed(said: tuple[Spoken, ...], linked: set[Link]) -> None:
     rows = rows_of(entries_of(said))

@@ -127,16 +127,15 @@ def one_actor_for_all(state: State, entry: Entry) -> State:
 def order_free(by: Fold) -> None:
     """Any order, repetition and batching of the same entries and links gives the same state and the same answers."""
 
-    @settings(max_examples=150)
+    @settings(max_examples=100)
     @given(quarrels() | talks(), links, st.randoms(use_true_random=False))
     def holds(said: tuple[Spoken, ...], linked: set[Link], chance: Any) -> None:
         entries = entries_of(said)
-        first = rows(entries, by)
-        for _ in range(2):
-            again = [*chance.sample(entries, len(entries)), chance.choice(entries)]
-            found = rows(again, by)
-            assert {sub: to_bytes(row) for sub, row in found.items()} == {sub: to_bytes(row) for sub, row in first.items()}
-            assert answers(found, linked) == answers(first, linked)
+        shuffled = [[*chance.sample(entries, len(entries)), chance.choice(entries)] for _ in range(2)]
+        every = permutations(entries) if len(entries) <= 4 else []
+        found = [rows(order, by) for order in (*every, *shuffled)]
+        assert len({tuple(sorted((sub, to_bytes(row)) for sub, row in one.items())) for one in found}) == 1
+        assert len({answers(one, linked) for one in found[-3:]}) == 1
 
     holds()
 
@@ -205,7 +204,7 @@ def address_only(found: Mapping[str, State], contact: str, message: Scope) -> bo
 def no_send_after_no(allows: Callable[[Mapping[str, State], str, Scope], bool]) -> None:
     """After an opt-out that is later than everything, no message it covers is allowed, whatever had been said before."""
 
-    @settings(max_examples=150)
+    @settings(max_examples=100)
     @given(talks(), scopes, st.sampled_from([(ADA, ""), ("", MAIL), (ADA, MAIL)]), st.sampled_from(["p:" + ADA, "x", "new"]))
     def holds(said: tuple[Spoken, ...], scope: Scope, where: tuple[str, str], actor: str) -> None:
         stop = Spoken(*where, scope, actor, 100, True, 99, actor.startswith("p:"))

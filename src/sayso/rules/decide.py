@@ -181,7 +181,7 @@ class _Hand:
                 self.fact(word, self.at_speaker(), "pause", "pause", "", scope=scope, until=word.until or 0)
             case Locate():
                 self.fact(word, self.at_speaker(), "place", "place", word.country)
-            case Happen():
+            case _:
                 self.fact(word, self.at_address(), "event", word.name, "", effect="stored")
 
     def at_speaker(self) -> tuple[str, ...]:
@@ -291,8 +291,8 @@ class _Hand:
             scope=scope, new=new, until=until, about=self.about, effect=effect, old=_old(word, before),
         )  # fmt: skip
         written = self.keep(entry, keys)
-        after = self.rows[keys[0]].state
-        told: Effect = effect if effect == "stored" else "applied" if _shown(word, after) != _shown(word, before) else "unchanged"
+        changed = _shown(word, self.rows[keys[0]].state) != _shown(word, before)
+        told: Effect = effect if effect == "stored" else "applied" if changed else "unchanged"
         self.told.append(Told(word, told, "", new, written))
 
     def time(self, *, out: bool) -> tuple[int, bool]:
