@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.commands import client, serve
+from sayso.commands import client, import_, serve
 from sayso.commands.logs import log_to_stderr
 
 app = typer.Typer(
@@ -20,18 +20,19 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(serve.worker)
+app.command("import")(import_.import_list)
 app.add_typer(client.app, name="client")
 
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        print(f"sayso {version_of('sayso')}")
+        typer.echo(f"sayso {version_of('sayso')}")
         raise typer.Exit
 
 
 @app.callback()
 def before(
-    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Before every command: warnings go to stderr, so that stdout holds results only."""
     log_to_stderr(logging.WARNING)

@@ -79,6 +79,8 @@ def explained(error: Exception) -> Failed | None:
             return Failed(str(error), where="database schema")
         case Unavailable():
             return Failed(str(error), where="database", fix="sayso doctor")
+        case OSError():
+            return Failed(error.strerror or str(error), where=str(error.filename or ""))
     return None
 
 

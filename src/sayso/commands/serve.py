@@ -21,8 +21,7 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run the hub: web processes, and the worker that sequences, seals and delivers. SIGINT or SIGTERM ends all of it."""
-    # Loading the doors takes a moment that no other command should have to wait for.
-    from sayso import serving
+    from sayso import serving  # noqa: PLC0415 - loading all doors takes a moment that no other command should wait for
 
     log_to_stderr(logging.INFO)
     with failures(as_json):
@@ -44,7 +43,7 @@ def serve(
 
 def worker(as_json: AsJson = False) -> None:
     """Run a worker alone: it sequences the ledger, seals verdicts and tells connections. Several may run at once."""
-    from sayso import serving
+    from sayso import serving  # noqa: PLC0415 - as above
 
     log_to_stderr(logging.INFO)
     with failures(as_json):
