@@ -1,19 +1,21 @@
 """The app: which door and which duty gets which part. The only wiring besides opening.py."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
 
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
-from sayso.contracts.portrait import Portrait
 from sayso.contracts.spokes import Connection
 from sayso.flows.deliver import Round, deliver
-from sayso.flows.portray import portray
 from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
 from sayso.opening import Parts, microseconds
+from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
+from sayso.store.segments import PostgresSegments
+from sayso.web import hooks
+from sayso.web.api import changes, connections, propagation, webhooks
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
@@ -33,6 +35,7 @@ def hub_of(parts: Parts) -> Hub:
         current=parts.current,
         callers=TokenCache(parts.desk.grant, microseconds),
         ring=parts.keys.token_ring,
+        segments=PostgresSegments(parts.pool, parts.tools.vault),
         public_url=parts.settings.public_url,
         rate=RateLimit(parts.settings.rate_limit) if parts.settings.rate_limit else None,
     )
@@ -49,6 +52,9 @@ def web_app(parts: Parts) -> ASGIApp:
     app.include_router(
         health_router(ready=lambda: is_ready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
     )
+    app.state.spokes = spoke_parts_of(parts)
+    for router in (hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
+        app.include_router(router)
     return HotLane(app, hub, asking)
 
 
@@ -78,24 +84,19 @@ def duties_of(parts: Parts) -> Duties:
         signed = await parts.log.newest()
         return signed.note if signed else None
 
-    async def portrayed(subs: Sequence[str], brand: str | None) -> Mapping[str, Portrait]:
-        return await portray(subs, brand, book=parts.book, ground=await parts.current.ground())
-
     async def deliver_once(connection: Connection, probing: bool) -> Round:
         connector = parts.connectors.get(connection.connector)
         if connector is None:
             return Round()
         return await deliver(
-            connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=portrayed,
+            connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=portray_of(parts),
             checkpoint=checkpoint, ground=await parts.current.ground(), limit=1 if probing else limit_of(connector), early=probing,
         )  # fmt: skip
 
-    async def nothing_more(_: Connection) -> bool:
-        return False
-
+    beside = Beside(parts)
     return Duties(
-        sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=nothing_more, events=nothing_more, tidy=parts.tidy,
-        spokes=parts.spokes, wait=parts.wake.wait,
+        sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=beside.pull, events=beside.events, backfill=beside.backfill,
+        repair=beside.repair, tidy=parts.tidy, spokes=parts.spokes, wait=parts.wake.wait,
     )  # fmt: skip
 
 

@@ -5,7 +5,19 @@ from collections.abc import Collection
 from fastapi import APIRouter, FastAPI
 
 from sayso.web import errors
-from sayso.web.api import oauth
+from sayso.web.api import (
+    batch,
+    blacklist,
+    campaigns,
+    catalogue,
+    clients,
+    contacts,
+    events,
+    oauth,
+    optout_status,
+    preferences,
+    segments,
+)  # fmt: skip
 from sayso.web.envelope import Envelope
 
 STREAMS: frozenset[str] = frozenset({"/api/v2/audience_checks"})
@@ -14,7 +26,8 @@ STREAMS: frozenset[str] = frozenset({"/api/v2/audience_checks"})
 
 def api_routers() -> list[APIRouter]:
     """The routers of the API's doors."""
-    return [oauth.router]
+    doors = (oauth, preferences, batch, events, optout_status, blacklist, segments, catalogue, campaigns, clients, contacts)
+    return [door.router for door in doors]
 
 
 def api_app(*, streams: Collection[str] = STREAMS) -> FastAPI:

@@ -10,6 +10,7 @@ from fastapi import Request
 from sayso.contracts.book import Book, Unavailable
 from sayso.contracts.desk import Desk
 from sayso.contracts.ground import Ground
+from sayso.contracts.segments import Segments
 from sayso.rules.tokens import Ring
 from sayso.web.auth import RateLimit, TokenCache
 
@@ -62,6 +63,7 @@ class Hub:
     callers: TokenCache
     ring: Ring = field(repr=False)
     """Signs links and receipts."""
+    segments: Segments
     public_url: str = "http://127.0.0.1:8400"
     rate: RateLimit | None = None
 

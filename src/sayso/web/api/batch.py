@@ -1,0 +1,122 @@
+"""Preferences of many contacts in one call (wire contract section 3): each item succeeds or fails by itself."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from sayso.contracts.book import Key
+from sayso.web import errors
+from sayso.web.api.preferences import EXAMPLE_WRITTEN, WRITERS, WRITTEN, Writer, body_schema
+from sayso.web.api.saying import Answered, Repeat, say
+from sayso.web.auth import Caller
+from sayso.web.describe import PROBLEM, door
+from sayso.web.errors import invalid
+from sayso.web.hub import Hub, hub_of
+from sayso.web.reading import contact_key, escaped, fingerprint, idempotency_key, read_object, strict_query
+from sayso.web.render import json_answer
+
+router = APIRouter(tags=["preferences"], dependencies=[Depends(strict_query)])
+LARGEST: Final = 1_000
+
+_ITEM: Final = body_schema()
+_BODY: Final = {
+    "type": "object",
+    "required": ["items"],
+    "additionalProperties": False,
+    "properties": {
+        "items": {
+            "type": "array",
+            "maxItems": LARGEST,
+            "items": {**_ITEM, "required": ["contact_id"], "properties": {**_ITEM["properties"], "contact_id": {"type": "string"}}},
+        }
+    },
+}
+_ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["items"],
+    "properties": {"items": {"type": "array", "items": {"oneOf": [WRITTEN, PROBLEM]}}},
+}
+_SENT: Final = {"items": [{"contact_id": "c-1001", "email_pref_promotional": "opted_out"}, {"contact_id": "c-1002", "paused_until": None}]}
+_GIVES: Final = {"items": [{**EXAMPLE_WRITTEN, "status": 200}]}
+_MIXED: Final[dict[int | str, dict[str, Any]]] = {
+    207: {"description": "Some items failed; each has its `status`.", "content": {"application/json": {"schema": _ANSWER}}}
+}
+
+
+@router.post(
+    "/api/v2/email_preferences:batch",
+    **door("Set the preferences of many contacts", scopes=WRITERS, body=_BODY, sent=_SENT, answer=_ANSWER, gives=_GIVES, more=_MIXED),
+)
+async def write_many(request: Request, caller: Writer) -> Response:
+    """Up to 1,000 contacts; the answers stand in the same order. 200 if all succeeded, else 207 with a status an item."""
+    hub = hub_of(request)
+    body = await read_object(request)
+    items = body.get("items")
+    if unknown := [name for name in body if name != "items"]:
+        raise invalid(*(("unknown field", f"#/{escaped(name)}") for name in unknown))
+    if not isinstance(items, list) or len(items) > LARGEST:
+        raise invalid((f"a list of at most {LARGEST:,} items is needed", "#/items"))
+    if request.headers.get("if-match") is not None:
+        raise invalid(("a batch has no version of its own to match", "header/If-Match"))
+    name, print_ = idempotency_key(request), fingerprint(request, body)
+    repeats = [Repeat(f"{name}#{n}", print_) if name else None for n in range(len(items))]
+    answers = await _in_turn(items, repeats, hub, caller, str(request.state.request_id))
+    status = 200 if all(answer["status"] == 200 for answer in answers) else 207
+    return json_answer({"items": answers}, status)
+
+
+async def _in_turn(items: list[Any], repeats: list[Repeat | None], hub: Hub, caller: Caller, request_id: str) -> list[dict[str, Any]]:
+    """Items about different contacts at the same time, those about one contact or address in their order."""
+    before: dict[str, asyncio.Task[dict[str, Any]]] = {}
+    tasks = []
+    for n, item in enumerate(items):
+        names = _subjects(item)
+        wait = {before[name] for name in names if name in before}
+        task = asyncio.create_task(_one(item, n, repeats[n], wait, hub, caller, request_id))
+        before.update(dict.fromkeys(names, task))
+        tasks.append(task)
+    return list(await asyncio.gather(*tasks))
+
+
+def _subjects(item: Any) -> set[str]:
+    """Texts that name whom an item touches; equal texts wait for each other."""
+    if not isinstance(item, dict):
+        return set()
+    addresses = item.get("addresses")
+    listed = [one.get("address") for one in addresses if isinstance(one, dict)] if isinstance(addresses, list) else []
+    return {value.strip().lower() for value in (item.get("contact_id"), item.get("email"), *listed) if isinstance(value, str)}
+
+
+async def _one(
+    item: Any, n: int, repeat: Repeat | None, wait: set["asyncio.Task[dict[str, Any]]"], hub: Hub, caller: Caller, request_id: str
+) -> dict[str, Any]:
+    if wait:
+        await asyncio.wait(wait)
+    contact_id = item.get("contact_id") if isinstance(item, dict) else None
+    try:
+        found = await say(_without_id(item, n), _key(item, n), hub=hub, caller=caller, repeat=repeat, at=f"#/items/{n}")
+    except Exception as refusal:  # noqa: BLE001  every item answers for itself
+        problem = errors.body_of(errors.from_exception(refusal), base=hub.public_url, request_id=request_id)
+        return {"contact_id": contact_id, **problem}
+    return _answered(found)
+
+
+def _key(item: Mapping[str, Any], n: int) -> Key:
+    contact_id = item.get("contact_id")
+    if not isinstance(contact_id, str):
+        raise invalid(("contact_id is needed, as text", f"#/items/{n}/contact_id"))
+    return contact_key(contact_id, f"#/items/{n}/contact_id")
+
+
+def _without_id(item: Any, n: int) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise invalid(("an item is an object", f"#/items/{n}"))
+    return {name: value for name, value in item.items() if name != "contact_id"}
+
+
+def _answered(found: Answered) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(found.body)
+    return {**body, "status": found.status}
