@@ -11,7 +11,7 @@ from sayso.contracts.book import Page, readings_of
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.decide import Row, Ruling, Statement, Told, Voice, Word, decide
 from sayso.rules.entries import Entry
-from sayso.rules.gate import Ask, Person, Verdict, may_send
+from sayso.rules.gate import ALLOWING, Ask, Person, Verdict, may_send
 from sayso.rules.state import EMPTY, State, fold
 from sayso.rules.view import Reading
 from sayso.rules.words import Scope
@@ -130,6 +130,33 @@ def verdict(question: Ask, *people: Person, now: int = NOON, window: int = WINDO
 
 def codes(found: Verdict) -> list[str]:
     return [reason.code for reason in found.reasons]
+
+
+def blocked(name: str, ts: int = NOON, number: int = 7, new: str = "set") -> Entry:
+    return entry(number, "block", act=name, new=new, ts=ts)
+
+
+def delivered(ts: int) -> Entry:
+    return entry(99, "event", act="mail.delivered", effect="stored", ts=ts)
+
+
+def soft_bounces(*times: int) -> list[Entry]:
+    return [blocked("soft_bounce", ts, number) for number, ts in enumerate(times)]
+
+
+def at(*entries: Any) -> Person:
+    """Somebody who is known by an address only, of whom this was kept."""
+    return Person("", None, folded(entries))
+
+
+def answer(who: Person, message: Scope = PROMO, **more: Any) -> list[str]:
+    found = verdict(ask(message, **more), who)
+    assert found.allowed is set(codes(found)).issubset(ALLOWING)
+    return codes(found)
+
+
+def paused(until: int, brand: str = "*", number: int = 3, **more: Any) -> Entry:
+    return entry(number, "pause", scope=Scope(brand, "*", "*"), until=until, **more)
 
 
 def person(source: str = "preference_center", **more: Any) -> Voice:

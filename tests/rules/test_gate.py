@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,57 +19,38 @@ from strategies import (
     OUTLET_PROMO,
     PROMO,
     QUINN,
-    SECOND,
     SMS,
-    TWIN_MAIL,
     World,
+    answer,
     ask,
+    at,
+    blocked,
     choice,
     codes,
+    delivered,
     entries_of,
     entry,
     folded,
     links,
+    paused,
     people_at,
     person,
     rows_of,
     shop,
+    soft_bounces,
     talks,
     verdict,
 )  # fmt: skip
 
 from sayso.rules import gate
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Choose, Suspend, Tie
+from sayso.rules.decide import Block, Suspend, Tie
 from sayso.rules.gate import ALLOWING, BLOCKING, Ask, Person
 from sayso.rules.state import EMPTY, SOFT_KEPT, State
 from sayso.rules.words import Scope
 
 SCOPE_OF_RECEIPT = Scope("*", "email", "order_confirmations")
 CONSENT = choice(1, PROMO, out=False)
-
-
-def blocked(name: str, ts: int = NOON, number: int = 7, new: str = "set") -> Any:
-    return entry(number, "block", act=name, new=new, ts=ts)
-
-
-def delivered(ts: int) -> Any:
-    return entry(99, "event", act="mail.delivered", effect="stored", ts=ts)
-
-
-def soft_bounces(*times: int) -> list[Any]:
-    return [blocked("soft_bounce", ts, number) for number, ts in enumerate(times)]
-
-
-def at(*entries: Any) -> Person:
-    """Somebody who is known by an address only, of whom this was kept."""
-    return Person("", None, folded(entries))
-
-
-def answer(who: Person, message: Scope = PROMO, **more: Any) -> list[str]:
-    found = verdict(ask(message, **more), who)
-    assert found.allowed is set(codes(found)).issubset(ALLOWING)
-    return codes(found)
 
 
 @pytest.fixture
@@ -237,10 +217,6 @@ def test_a_new_address_is_no_way_around_the_blacklist_or_a_pause(world: World) -
 # Pauses
 
 
-def paused(until: int, brand: str = "*", number: int = 3, **more: Any) -> Any:
-    return entry(number, "pause", scope=Scope(brand, "*", "*"), until=until, **more)
-
-
 @pytest.mark.feature("A21")
 def test_a_pause_holds_for_its_brand_until_its_end() -> None:
     for brand, asked, holds in (
@@ -351,66 +327,6 @@ def test_each_channel_is_judged_by_itself_and_everything_by_all() -> None:
     for (scope, who), channel in product(said.items(), ("email", "sms", "push", "post")):
         stopped_here = "global_opt_out" in answer(who, Scope("*", channel, "promotional"))
         assert stopped_here is (scope in ("*", channel))
-
-
-# Contacts and addresses
-
-
-def loud(world: World, **where: str) -> None:
-    world.say(person(), Choose(EMAIL, out=False), **where)
-
-
-def test_a_new_address_never_lifts_what_an_old_one_said(world: World) -> None:
-    world.say(shop(), Tie(OLD_MAIL, primary=True), contact=ADA)
-    world.say(person(), Choose(EMAIL, out=True), address=OLD_MAIL)
-    world.say(shop(), Tie(MAIL, primary=True), contact=ADA)
-    assert answer(world.person()) == ["global_opt_out"]
-    loud(world, address=MAIL)
-    assert answer(world.person()) == ["global_opt_out"], "another address is not who said stop"
-    loud(world, contact=ADA)
-    assert answer(world.person()) == ["allowed_by_regime"]
-
-
-def test_an_opt_in_through_the_address_answers_an_older_stop_of_the_contact_who_has_another_address(world: World) -> None:
-    for address in (OLD_MAIL, MAIL):
-        world.say(shop(), Tie(address, primary=True), contact=ADA)
-    world.say(shop(), Choose(EMAIL, out=True), contact=ADA)
-    world.say(person(), Choose(EMAIL, out=False), address=MAIL, after=60 * SECOND)
-    assert answer(world.person()) == ["allowed_by_regime"]
-    assert answer(world.person(address=OLD_MAIL)) == ["global_opt_out"]
-
-
-def test_an_address_without_a_contacts_row_is_still_judged_with_what_is_linked() -> None:
-    other = folded([choice(1, EMAIL, out=True), paused(NOON + DAY)])
-    assert answer(Person(ADA, None, EMPTY, linked=(other,))) == ["global_opt_out", "paused"]
-
-
-def test_any_contact_of_an_address_who_said_stop_stops_it(world: World) -> None:
-    for contact in (ADA, QUINN):
-        world.say(shop(), Tie(MAIL, primary=True), contact=contact)
-    world.say(shop(), Choose(PROMO, out=True), contact=QUINN)
-    people = [world.person(ADA), world.person(QUINN)]
-    assert codes(verdict(ask(PROMO), *people)) == ["category_opted_out"]
-    assert codes(verdict(ask(PROMO), people[0])) == ["allowed_by_regime"]
-
-
-def test_allowing_needs_a_reason_from_everybody_and_names_each_once() -> None:
-    consent = at(CONSENT)
-    assert codes(verdict(ask(PROMO, country="DE"), consent, at())) == ["no_consent"]
-    assert codes(verdict(ask(PROMO), consent, at())) == ["opted_in", "allowed_by_regime"]
-    assert codes(verdict(ask(PROMO), consent, consent)) == ["opted_in"]
-
-
-def test_look_alikes_deny_and_never_allow(world: World) -> None:
-    world.lookalikes = (TWIN_MAIL,)
-    world.say(shop(), Choose(PROMO, out=True), address=MAIL)
-    twin = Person("", None, world.state(TWIN_MAIL), lookalikes=(world.state(MAIL),))
-    assert answer(twin) == ["category_opted_out"]
-    world.lookalikes = ()
-    world.say(person(), Choose(PROMO, out=False), address=TWIN_MAIL)
-    assert answer(world.person("", MAIL, [TWIN_MAIL]), country="DE") == ["category_opted_out", "no_consent"]
-    consent = Person("", None, EMPTY, lookalikes=(folded([CONSENT]),))
-    assert answer(consent, country="DE") == ["no_consent"]
 
 
 # All together

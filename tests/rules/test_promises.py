@@ -9,6 +9,7 @@ from itertools import permutations, product
 from typing import Any
 
 import pytest
+from broken import NARROW, last_writer_by_arrival, one_actor_for_all, pairwise_window, time_of_arrival, weak_counts_as_strong
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Link, Spoken, stopped
@@ -43,14 +44,12 @@ from sayso.rules import leaves, view
 from sayso.rules.decide import Choose, Tie
 from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.gate import Person
-from sayso.rules.state import EMPTY, At, Stamp, State, fold, to_bytes
+from sayso.rules.state import EMPTY, State, fold, to_bytes
 from sayso.rules.words import Scope
 
 Fold = Callable[[State, Entry], State]
 Answers = tuple[bool, ...]
 MAILS = [message for message in MESSAGES if message.channel == "email"]
-NARROW = 10
-"""The conflict window of these tests, in the same small unit as their times."""
 
 
 def rows(entries: Iterable[Entry], by: Fold) -> dict[str, State]:
@@ -80,45 +79,6 @@ def must_fail(promise: Callable[[], None]) -> None:
             promise()
     finally:
         settings.load_profile(before)
-
-
-# Broken on purpose
-
-
-def last_writer_by_arrival(state: State, entry: Entry) -> State:
-    """Whatever arrives last is the truth of its scope, whoever said it and whenever."""
-    if entry.kind != "choice" or entry.scope is None or not entry.strong:
-        return fold(state, entry)
-    stamp = Stamp(0, entry.new == "opted_out", entry.id, True, entry.method, entry.src)
-    return replace(state, strong={**state.strong, At(entry.scope, "anybody", entry.about): stamp})
-
-
-def pairwise_window(state: State, entry: Entry) -> State:
-    """One winner a scope: within the window of the last change the opt-out, otherwise the later one.
-
-    Three statements then give different results in different orders.
-    """
-    if entry.kind != "choice" or entry.scope is None or not entry.strong:
-        return fold(state, entry)
-    at = At(entry.scope, "anybody", entry.about)
-    new, held = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src), state.strong.get(at)
-    if held is None:
-        return replace(state, strong={**state.strong, at: new})
-    near = abs(new.ts - held.ts) <= NARROW
-    winner = max(new, held, key=lambda one: one.out) if near and new.out != held.out else max(new, held)
-    return replace(state, strong={**state.strong, at: winner._replace(ts=max(new.ts, held.ts))})
-
-
-def weak_counts_as_strong(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, strong=True))
-
-
-def time_of_arrival(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, ts=entry.at))
-
-
-def one_actor_for_all(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, by="anybody"))
 
 
 # Order makes no difference, G2
