@@ -1,0 +1,3 @@
+"""Lends the whole hub to the tests of this folder."""
+
+from whole_hub import whole as whole
