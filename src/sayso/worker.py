@@ -9,7 +9,7 @@ import structlog
 
 from sayso.contracts.book import Unavailable
 from sayso.contracts.ledger import LedgerDamaged, LedgerRolledBack
-from sayso.contracts.spokes import Connection, Spokes
+from sayso.contracts.spokes import Connection, NoSuchConnection, Spokes
 from sayso.flows.deliver import Round
 from sayso.flows.sequence import Sequenced
 from sayso.rules.times import SECOND
@@ -20,6 +20,8 @@ SEQUENCE_EVERY = 0.2
 SEAL_EVERY = 2.0
 LOOK_EVERY = 1.0
 """The poll that finds work nobody rang for."""
+EVENTS_EVERY = 0.5
+REPAIR_EVERY = 5.0
 LONGEST_SILENCE = 30.0
 """A connection that does not answer is probed at least this often, so that it converges within a minute of coming back (G5)."""
 
@@ -34,6 +36,10 @@ class Duties:
     pull: Callable[[Connection], Awaitable[bool]]
     events: Callable[[Connection], Awaitable[bool]]
     """Delivers event-by-event types to one connection; True when there is more."""
+    backfill: Callable[[Connection], Awaitable[bool]]
+    """Plans work for everybody a new connection must be told about; False when it must be tried again."""
+    repair: Callable[[], Awaitable[int]]
+    """Records vendors' calls that a process kept and died over."""
     tidy: Callable[[], Awaitable[None]]
     spokes: Spokes
     wait: Callable[[float], Awaitable[None]]
@@ -67,18 +73,20 @@ class Worker:
     duties: Duties
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     pumps: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    ears: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     rung: dict[UUID, asyncio.Event] = field(default_factory=dict)
 
     async def open(self) -> None:
         """Starts."""
         loops: tuple[tuple[str, Callable[[], Awaitable[float]]], ...] = (
             ("sequence", self._sequence), ("seal", self._seal), ("look", self._look), ("tidy", self._tidy),
+            ("repair", self._repair),
         )  # fmt: skip
         self.tasks = [asyncio.create_task(self._forever(name, once), name=f"worker-{name}") for name, once in loops]
 
     async def close(self) -> None:
         """Stops after what is under way; what was claimed comes back when its lease ends."""
-        running = [*self.tasks, *self.pumps.values()]
+        running = [*self.tasks, *self.pumps.values(), *self.ears.values()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -105,6 +113,9 @@ class Worker:
         await self.duties.seal()
         return SEAL_EVERY
 
+    async def _repair(self) -> float:
+        return 0.0 if await self.duties.repair() else REPAIR_EVERY
+
     async def _tidy(self) -> float:
         await self.duties.tidy()
         return 3_600.0
@@ -114,10 +125,12 @@ class Worker:
         active = {one.id: one for one in await self.duties.spokes.connections() if one.state == "active"}
         for gone in self.pumps.keys() - active.keys():
             self.pumps.pop(gone).cancel()
+            self.ears.pop(gone).cancel()
             self.rung.pop(gone)
         for connection in active.keys() - self.pumps.keys():
             self.rung[connection] = asyncio.Event()
             self.pumps[connection] = asyncio.create_task(self._pump(connection), name=f"pump-{connection}")
+            self.ears[connection] = asyncio.create_task(self._ear(connection), name=f"ear-{connection}")
         await self.duties.wait(LOOK_EVERY)
         for event in self.rung.values():
             event.set()
@@ -129,8 +142,8 @@ class Worker:
 
         async def once() -> float:
             self.rung[connection].clear()
-            spoke = await self.duties.spokes.connection(connection)
-            if spoke.state != "active":
+            spoke = await self._active(connection)
+            if spoke is None:
                 return LOOK_EVERY
             probing = silence.rounds > 0
             if probing and clock() < silence.until:
@@ -139,13 +152,34 @@ class Worker:
             if silence.after(went, clock()):
                 await self.duties.spokes.hasten(connection)
                 return 0.0
-            more = await self.duties.events(spoke) or await self.duties.pull(spoke)
-            if went.claimed and not went.waiting or more:
+            if went.claimed and not went.waiting:
                 return 0.0
             await self._rest(connection)
             return 0.0
 
         await self._forever(f"pump {connection}", once)
+
+    async def _ear(self, connection: UUID) -> None:
+        """Whatever may take long without keeping the pump from telling: planning for a new connection, single events, pulls."""
+
+        async def once() -> float:
+            spoke = await self._active(connection)
+            if spoke is None:
+                return LOOK_EVERY
+            if not spoke.backfilled and await self.duties.backfill(spoke):
+                self.rung[connection].set()
+            more = await self.duties.events(spoke) or await self.duties.pull(spoke)
+            return 0.0 if more else EVENTS_EVERY
+
+        await self._forever(f"ear {connection}", once)
+
+    async def _active(self, connection: UUID) -> Connection | None:
+        """The connection as it is now, or None where it must be left alone."""
+        try:
+            spoke = await self.duties.spokes.connection(connection)
+        except NoSuchConnection:
+            return None
+        return spoke if spoke.state == "active" else None
 
     async def _rest(self, connection: UUID) -> None:
         """Waits until something was written, at the latest until the next poll."""

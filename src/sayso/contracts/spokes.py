@@ -81,6 +81,7 @@ class Told:
     parked: bool
     read_back: str | None
     cause: str | None
+    leased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +130,16 @@ class Spokes(Protocol):
     async def disable(self, connection: UUID, cause: str) -> None:
         """Stops a connection that must not be asked any more, with the reason people are shown."""
 
-    async def log_attempts(self, connection: UUID, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], attempts: Sequence[Attempt]) -> None:
+    async def log_attempts(
+        self, connection: UUID, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], attempts: Sequence[Attempt]
+    ) -> None:
         """Keeps what was sent and answered, redacted and encrypted, for seven days."""
+
+    async def deliveries(self, connection: UUID, *, before: str, limit: int) -> list[Delivery]:
+        """A connection's newest attempts first, beginning before the attempt `before` ("" for the newest)."""
+
+    async def told(self, subs: Sequence[str]) -> list[Told]:
+        """How far each connection is with some subjects."""
+
+    async def accuracy(self) -> list[Accuracy]:
+        """How far every connection is with everybody."""

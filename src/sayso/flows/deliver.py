@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.connector import BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
@@ -23,6 +24,7 @@ DEADLINE = 45 * SECOND
 """A request's deadline ends before its lease, so that nobody else is telling the same thing meanwhile."""
 PARKED = 3_650 * DAY
 """Where no later attempt can help before the next change: ten years, which the next change cuts short."""
+_NONE = UUID(int=0)
 WAITING = frozenset({"later", "unknown"})
 
 
@@ -54,10 +56,10 @@ async def deliver(
     brand = None if connection.brand == ANY else connection.brand
     portraits = await portray([row.sub for row in claimed], brand)
     note = await checkpoint()
-    changes = [(row, _change(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
+    changes = [(row, change_of(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
     settled = [Settled(row, Outcome("already_so"), done=True) for row in claimed if row.sub not in portraits]
     outcomes = await _told(connection, connector, changes, spokes, drive, ground)
-    settled += [_settled(row, change, portraits[row.sub], outcome, ground) for (row, change), outcome in zip(changes, outcomes, strict=True)]
+    settled += [_settled(row, portraits[row.sub], outcome, ground) for (row, _), outcome in zip(changes, outcomes, strict=True)]
     await _acknowledge(connection, [(row, change, outcome) for (row, change), outcome in zip(changes, outcomes, strict=True)], book)
     await spokes.settle(settled)
     await _stop_if_told(connection, outcomes, spokes)
@@ -88,9 +90,10 @@ async def _told(
     return driven.value
 
 
-def _change(
+def change_of(
     row: Claimed, portrait: Portrait, connection: Connection, connector: Connector, checkpoint: str | None, ground: Ground
 ) -> Change:
+    """What a connection is told about a subject in one claimed row of work."""
     before = json.loads(row.told) if row.told else {}
     blacklisted = view.is_blacklisted(portrait.readings)
     return Change(
@@ -113,6 +116,12 @@ def _change(
     )
 
 
+def change_now(portrait: Portrait, connection: Connection, connector: Connector, ground: Ground) -> Change:
+    """What a connection would be told about a subject now: to compare with what it says or holds, never to send."""
+    row = Claimed(connection.id, portrait.sub, 0, _NONE, _NONE, 0, False, None, None, ground.clock())
+    return change_of(row, portrait, connection, connector, None, ground)
+
+
 def _standings(portrait: Portrait, brand: str, connector: Connector, catalogue: Catalogue, window: int) -> tuple[Standing, ...]:
     channels = CHANNELS if ANY in connector.about.channels else connector.about.channels
     found = []
@@ -124,7 +133,7 @@ def _standings(portrait: Portrait, brand: str, connector: Connector, catalogue: 
     return tuple(found)
 
 
-def _settled(row: Claimed, change: Change, portrait: Portrait, outcome: Outcome, ground: Ground) -> Settled:
+def _settled(row: Claimed, portrait: Portrait, outcome: Outcome, ground: Ground) -> Settled:
     """How a row ends. After an attempt that ended unknown, the next success is pushed once more before it counts."""
     told = telling.remembered(portrait.document)
     if outcome.acknowledged and not row.unsure:

@@ -45,7 +45,7 @@ def united(row: Row, page: Page) -> tuple[Reading, ...]:
     owners = [other for other in linked if other.kind == "contact"] if row.kind != "contact" else []
     if not owners:
         return readings_of(row, linked)
-    return tuple(dict.fromkeys(reading for owner in owners for reading in readings_of(owner, page.linked(owner))))
+    return tuple(reading for owner in owners for reading in readings_of(owner, page.linked(owner)))
 
 
 def latest_of(noted: Sequence[Noted]) -> Latest | None:

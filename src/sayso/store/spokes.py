@@ -45,7 +45,10 @@ class PostgresSpokes:
         settings = json.loads(vault.unwrap(record["settings"], place))
         names = ("id", "connector", "name", "brand", "grain", "description", "state", "cause", "created_at", "backfilled", "cursor")
         return Connection(
-            **{name: record[name] for name in names}, settings=Settings(settings), pulled_at=record["pulled_at"], feed_seq=record["feed_seq"]
+            **{name: record[name] for name in names},
+            settings=Settings(settings),
+            pulled_at=record["pulled_at"],
+            feed_seq=record["feed_seq"],
         )
 
     async def claim(self, connection: UUID, *, limit: int, lease: int, early: bool = False) -> list[Claimed]:
@@ -55,9 +58,7 @@ class PostgresSpokes:
             places = await borrow.fetch(QUERIES["waiting_work" if early else "due_work"], connection, limit)
             if not places:
                 return []
-            asks = [
-                (place["shard"], connection, place["sub"], token, lease, UUID(bytes=self._tools.chance(16)), early) for place in places
-            ]
+            asks = [(place["shard"], connection, place["sub"], token, lease, UUID(bytes=self._tools.chance(16)), early) for place in places]
             records = await borrow.fetchmany(QUERIES["claim_work"], asks)
         return [
             Claimed(
@@ -141,7 +142,7 @@ class PostgresSpokes:
         return [
             Told(
                 r["connection"], r["sub"].hex(), r["wanted"], r["acked"], r["wanted_at"], r["acked_at"], r["attempts"], r["parked"],
-                r["read_back"], r["cause"],
+                r["read_back"], r["cause"], r["leased"],
             )
             for r in records
         ]  # fmt: skip
@@ -151,5 +152,3 @@ class PostgresSpokes:
         async with borrowed(self._pool) as borrow:
             records = await borrow.fetch(QUERIES["accuracy"])
         return [Accuracy(r["connection"], r["pairs"], r["in_sync"], r["oldest_lag"]) for r in records]
-
-

@@ -33,7 +33,7 @@ RETURNING w.connection, w.sub, w.wanted, w.lease, w.delivery, w.attempts, w.unsu
 -- name: settle_done
 -- An acknowledgement: caught up with what was claimed; due at once if more was wanted meanwhile.
 UPDATE work w SET
-    acked = $5, acked_at = n.now, told = $6, lease = NULL, attempts = 0, unsure = false, parked = false, cause = NULL, due_at = n.now,
+    acked = $5, acked_at = n.now, told = $6, lease = NULL, attempts = 0, unsure = false, parked = false, cause = NULL, read_back = NULL, due_at = n.now,
     wanted_at = CASE WHEN w.wanted > $5 THEN n.now ELSE w.wanted_at END
 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) n
 WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.lease = $4;
@@ -65,7 +65,8 @@ SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bi
 
 -- name: told_of_subjects
 -- How far each connection is with some subjects.
-SELECT w.connection, w.sub, w.wanted, w.acked, w.wanted_at, w.acked_at, w.attempts, w.parked, w.read_back, w.cause
+SELECT w.connection, w.sub, w.wanted, w.acked, w.wanted_at, w.acked_at, w.attempts, w.parked, w.read_back, w.cause,
+       w.lease IS NOT NULL AS leased
 FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, sub) JOIN work w ON w.shard = n.shard AND w.sub = n.sub
 ORDER BY w.connection, w.sub;
 
