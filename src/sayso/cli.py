@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.commands import client, import_, serve
+from sayso.commands import catalogue, client, config, connection, demo, doctor, explain, import_, lift, serve, verify
 from sayso.commands.logs import log_to_stderr
 
 app = typer.Typer(
@@ -20,8 +20,16 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(serve.worker)
+app.command("demo")(demo.show_demo)
 app.command("import")(import_.import_list)
+app.command("explain")(explain.explain_address)
+app.command("verify")(verify.verify_ledger)
+app.command("doctor")(doctor.examine_hub)
 app.add_typer(client.app, name="client")
+app.add_typer(connection.app, name="connection")
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(config.app, name="config")
+app.add_typer(lift.app, name="lift")
 
 
 def _say_version(wanted: bool) -> None:

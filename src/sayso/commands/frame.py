@@ -103,22 +103,31 @@ def settings() -> Settings:
 
 
 @asynccontextmanager
-async def hub(given: Settings | None = None) -> AsyncIterator[Parts]:
-    """The parts of the hub in this data folder, whether it is being served or not.
+async def database(wanted: Settings) -> AsyncIterator[str]:
+    """The DSN of the hub's database, whether the hub is being served or not.
 
     An embedded server that runs is used and left running; one that this command had to start is stopped at its end, unless
-    somebody else has come to use it meanwhile. Raises Failed while the database cannot be reached.
+    somebody else has come to use it meanwhile.
     """
-    wanted = given or settings()
-    server = await embedded.start(wanted.data_dir) if wanted.database_url is None else None
+    if wanted.database_url is not None:
+        yield wanted.database_url
+        return
+    server = await embedded.start(wanted.data_dir)
     try:
-        async with opened(wanted, patience=CHECK_SECONDS) as parts:
-            if not parts.ready.is_set():
-                raise Failed("the database cannot be reached", where="SAYSO_DATABASE_URL", fix="sayso doctor")
-            yield parts
+        yield server.dsn
     finally:
-        if server is not None and server.started and not await in_use(server.dsn):
+        if server.started and not await in_use(server.dsn):
             await embedded.stop(wanted.data_dir)
+
+
+@asynccontextmanager
+async def hub(given: Settings | None = None) -> AsyncIterator[Parts]:
+    """The parts of the hub in this data folder. Raises Failed while the database cannot be reached."""
+    wanted = given or settings()
+    async with database(wanted), opened(wanted, patience=CHECK_SECONDS) as parts:
+        if not parts.ready.is_set():
+            raise Failed("the database cannot be reached", where="SAYSO_DATABASE_URL", fix="sayso doctor")
+        yield parts
 
 
 async def in_use(dsn: str) -> bool:

@@ -132,7 +132,9 @@ class Log(LogReader, Protocol):
 class Audit(Protocol):
     """One consistent view of everything that `verify` reads, in batches."""
 
-    log: int
+    @property
+    def log(self) -> int:
+        """The log it is about."""
 
     async def counts(self) -> tuple[int, int]:
         """How many places the log has given out, and how many entries exist at all (for progress)."""
