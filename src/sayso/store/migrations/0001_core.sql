@@ -208,7 +208,7 @@ CREATE TABLE connection (
     connector text NOT NULL,
     name text NOT NULL,
     brand text NOT NULL DEFAULT '*',
-    grain text NOT NULL,                   -- address | contact: whom it is told about
+    grain text NOT NULL,                   -- address | contact: whom it is told about; none: single events only
     settings bytea NOT NULL,               -- sealed under the key-encryption key, bound to the id
     description text NOT NULL DEFAULT '',
     state text NOT NULL,                   -- active | paused | disabled | gone

@@ -18,9 +18,9 @@ INSERT INTO subject_key (shard, pseudonym, wrapped)
 SELECT g.shard, g.pseudonym, g.wrapped FROM made m JOIN given g ON g.shard = m.shard AND g.pseudonym = m.pseudonym;
 
 -- name: clock_and_spokes
--- The database's clock in microseconds, and the connections that planning needs.
+-- The database's clock in microseconds, and the connections that planning needs: not those that want no states.
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
-       (SELECT coalesce(array_agg(id::text || ' ' || grain), '{}') FROM connection WHERE state IN ('active', 'paused')) AS spokes;
+       (SELECT coalesce(array_agg(id::text || ' ' || grain), '{}') FROM connection WHERE state IN ('active', 'paused') AND grain <> 'none') AS spokes;
 
 -- name: subjects_by_id
 -- The rows of subjects named by their ids; one index probe each.
