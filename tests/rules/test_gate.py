@@ -120,6 +120,11 @@ def test_nobody_to_judge_means_unknown() -> None:
     assert codes(gate.UNREADABLE) == ["unknown_state"] and not gate.UNREADABLE.allowed
 
 
+def test_whoever_said_no_is_not_also_reported_as_not_having_said_yes() -> None:
+    assert answer(at(choice(20, PROMO, out=True)), country="DE") == ["category_opted_out"]
+    assert answer(at(entry(22, "pause", until=NOON + DAY)), country="DE") == ["paused", "no_consent"]
+
+
 @pytest.mark.feature("I6")
 def test_all_reasons_are_collected_in_the_order_of_the_verdict() -> None:
     said = [
@@ -130,7 +135,6 @@ def test_all_reasons_are_collected_in_the_order_of_the_verdict() -> None:
     found = answer(at(*said), PROMO_SMS)
     assert found == [
         "blacklisted", "hard_bounce", "carrier_stop", "complaint", "soft_bounce_streak", "global_opt_out", "category_opted_out", "paused",
-        "no_consent",
     ]  # fmt: skip
     assert sorted(found, key=BLOCKING.index) == found
     assert not set(BLOCKING) & set(ALLOWING)

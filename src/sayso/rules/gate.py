@@ -113,9 +113,11 @@ def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: 
         return Verdict(False, tuple(fixed), regime.id, 0)
     if not ask.category.refusable:
         return Verdict(not fixed, tuple(fixed) or (Reason("transactional"),), regime.id, 0)
-    stops = fixed + _soft(person) + _choices(ask, ask.category, person, window) + _paused(ask, person, now)
+    said = _choices(ask, ask.category, person, window)
+    stops = fixed + _soft(person) + said + _paused(ask, person, now)
     basis = _basis(ask, ask.category, person, regime, window)
-    stops += [basis] if basis.code not in ALLOWING else []
+    # Whoever said no is not also reported as not having said yes (the wire contract's own example).
+    stops += [basis] if basis.code not in ALLOWING and not said else []
     only_paused = bool(stops) and all(reason.code == "paused" for reason in stops)
     retry_at = max(reason.until or 0 for reason in stops) if only_paused else None
     return Verdict(not stops, tuple(stops) or (basis,), regime.id, 0, retry_at)
