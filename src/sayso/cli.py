@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.commands import catalogue, client, config, connection, demo, doctor, explain, import_, lift, serve, verify
+from sayso.commands import catalogue, client, config, connection, connector, demo, doctor, explain, import_, lift, serve, verify
 from sayso.commands.logs import log_to_stderr
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("verify")(verify.verify_ledger)
 app.command("doctor")(doctor.examine_hub)
 app.add_typer(client.app, name="client")
 app.add_typer(connection.app, name="connection")
+app.add_typer(connector.app, name="connector")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(config.app, name="config")
 app.add_typer(lift.app, name="lift")
