@@ -1,6 +1,7 @@
 """A hub that answers over real HTTP on a loopback port, with a token for every scope."""
 
 import asyncio
+import io
 import json
 import os
 import time
@@ -12,9 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 import uvicorn
+from yarl import URL
+
 from hub import Hub as Parts
 from hub import tools
-
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.contracts.ground import Ground
 from sayso.rules.tokens import Ring, access_token, fingerprint
@@ -71,18 +73,16 @@ class Api:
 
     async def call(
         self, method: str, path: str, body: Any = None, *, as_: str = "email_preferences", client: str | None = None,
-        headers: dict[str, str] | None = None, raw: bytes | None = None,
+        headers: dict[str, str] | None = None, raw: Any = None,
     ) -> Answer:  # fmt: skip
         """One call; the path goes out exactly as it is written."""
         sent = dict(headers or {})
         if as_:
             sent.setdefault("Authorization", f"Bearer {await self.token(as_, client)}")
-        data = raw
+        data: Any = io.BytesIO(raw) if isinstance(raw, bytes) else raw
         if body is not None:
             data = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        from yarl import URL
-
         async with self.session.request(method, URL(self.base + path, encoded=True), data=data, headers=sent) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
@@ -133,7 +133,9 @@ async def running(hub: Hub, parts: Parts) -> AsyncIterator[Api]:
     app = api_app()
     app.state.hub = hub
     async with served(app) as base, aiohttp.ClientSession() as session:
-        yield Api(base, hub, parts, session)
+        found = Api(base, hub, parts, session)
+        await found.token("email_preferences")
+        yield found
 
 
 @pytest.fixture

@@ -140,7 +140,10 @@ def insufficient(wanted: tuple[str, ...]) -> Problem:
 
 
 async def identify(request: Request) -> Caller:
-    """The caller of a request, counted against its rate. Raises Problem 401 or 429, and Unavailable."""
+    """The caller of a request, counted once against its rate. Raises Problem 401 or 429, and Unavailable."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
     token = bearer(request.headers.get("authorization"))
     if token is None:
         raise unauthorized("", "Send an access token as `Authorization: Bearer …`; POST /oauth/token gives one.")
@@ -152,6 +155,7 @@ async def identify(request: Request) -> Caller:
         raise Problem(
             "rate_limited", f"Wait {seconds} s; this client's limit is set by the operator.", headers={"Retry-After": str(seconds)}
         )
+    request.state.caller = caller
     return caller
 
 

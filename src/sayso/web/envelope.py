@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sayso.web import errors
@@ -38,9 +39,12 @@ class Envelope:
             await send(message)
 
         try:
-            scope["path"] = decoded(scope)
-            limited = receive if scope["path"] in self.streams else _limited(receive, headers.get("content-length"))
-            await self.app(scope, limited, stamped)
+            path = decoded(scope)
+            limited = receive if path in self.streams else _limited(receive, headers.get("content-length"))
+            # The server goes on reading its own scope, for its log; only the app routes by the path as it was meant.
+            await self.app({**scope, "path": path}, limited, stamped)
+        except ClientDisconnect:
+            return  # nobody is left to answer
         except Exception as error:
             if begun:
                 raise

@@ -3,12 +3,13 @@
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from sayso.contracts.book import KeyReused, Unavailable
 from sayso.flows.record import ChangeRefused
@@ -139,7 +140,21 @@ def sane_request_id(raw: str | None) -> str | None:
 async def _handle(request: Request, error: Exception) -> Response:
     hub = getattr(request.app.state, "hub", None)
     base = hub.public_url if hub else ""
-    return answer(from_exception(error), base=base, request_id=getattr(request.state, "request_id", ""))
+    problem = from_exception(error)
+    if problem.code == "method_not_allowed":
+        problem.headers["Allow"] = ", ".join(sorted(_methods(request.app.routes, request.url.path)))
+    return answer(problem, base=base, request_id=getattr(request.state, "request_id", ""))
+
+
+def _methods(routes: Iterable[Any], path: str) -> set[str]:
+    """Every method that some door offers at a path: the framework names those of the first one only."""
+    found: set[str] = set()
+    for route in routes:
+        if (inner := getattr(route, "original_router", None)) is not None:
+            found |= _methods(inner.routes, path)
+        elif isinstance(route, Route) and route.path_regex.match(path):
+            found |= route.methods or set()
+    return found
 
 
 def install(app: FastAPI) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sayso.contracts.book import Key
 from sayso.rules.subjects import CONTACT, InvalidAddress, parse_address, parse_contact_id
 from sayso.rules.words import ANY, UnknownChannel, channel_named
+from sayso.web.auth import identify
 from sayso.web.errors import Problem, invalid
 
 M = TypeVar("M", bound=BaseModel)
@@ -120,8 +121,12 @@ def pointed(error: ValidationError, at: str = "#") -> list[tuple[str, str]]:
     return found
 
 
-def strict_query(request: Request) -> None:
-    """Refuses query parameters that a door does not have, and those given twice: a misspelt filter must not widen an answer."""
+async def strict_query(request: Request) -> None:
+    """Refuses query parameters that a door does not have, and those given twice: a misspelt filter must not widen an answer.
+
+    Only for doors that need a token; who has none hears that first.
+    """
+    await identify(request)
     if not request.query_params:
         return
     route = request.scope.get("route")
