@@ -131,7 +131,9 @@ async def prepare(parts: Parts) -> None:
     async with _connected(parts.dsn) as connection:
         await migrate.migrate(connection)
         check = key_files.check_value(parts.keys.pepper)
-        found = await connection.fetchval(QUERIES["instance_check"], parts.keys.ledger_name, check, microseconds())
+        found = None
+        for _ in range(2):  # one statement does not see the row that another process makes at the same instant; the next one does
+            found = found or await connection.fetchval(QUERIES["instance_check"], parts.keys.ledger_name, check, microseconds())
     if found != check:
         raise PepperChanged(
             "This data folder's pepper is not the one the database was written with; restore the keys folder that belongs to this database."
@@ -143,12 +145,12 @@ async def prepare(parts: Parts) -> None:
 async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
     except UNREACHABLE as failure:
         raise Unavailable(f"the store cannot be reached: {type(failure).__name__}") from failure
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=5)
 
 
 async def _keep(parts: Parts) -> None:
@@ -186,5 +188,3 @@ async def _closed(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 async def _ended(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-

@@ -3,13 +3,16 @@
 import asyncio
 import errno
 import multiprocessing
+import os
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, fields
 from multiprocessing.context import SpawnProcess
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -26,6 +29,7 @@ log = structlog.get_logger("sayso")
 Wrap = Callable[[ASGIApp, Parts], ASGIApp]
 Begun = Callable[[Parts], Awaitable[None]]
 GRACE_SECONDS = 10
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class PortTaken(Exception):
@@ -54,7 +58,9 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as failure:
         listener.close()
         if failure.errno == errno.EADDRINUSE:
-            raise PortTaken(f"Port {port} on {host} is taken. Choose another one: --port {port + 1}, or SAYSO_PORT={port + 1}.") from failure
+            raise PortTaken(
+                f"Port {port} on {host} is taken. Choose another one: --port {port + 1}, or SAYSO_PORT={port + 1}."
+            ) from failure
         raise
     return listener
 
@@ -92,14 +98,26 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
             app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False, date_header=True,
             timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
-        await uvicorn.Server(config).serve(sockets=[listener])
+        with _ended_once():
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+@contextmanager
+def _ended_once() -> Iterator[None]:
+    """Swallows the signal that uvicorn, ended by it, sends to this process once more: what is closed after it must not be cut short."""
+    before = {name: signal.signal(name, lambda *_: None) for name in ENDING}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 async def work_here(settings: Settings) -> None:
     """A worker alone, until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in ENDING:
         loop.add_signal_handler(name, stop.set)
     async with opened(settings) as parts, working(parts):
         await stop.wait()
@@ -110,12 +128,12 @@ def _supervise(plan: Plan, listener: socket.socket) -> None:
     asyncio.run(database_of(plan.settings))
     context = multiprocessing.get_context("spawn")
     ending = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in ENDING:
         signal.signal(name, lambda *_: ending.set())
 
     def start(n: int) -> SpawnProcess:
         target = _web_child if n < plan.processes else _worker_child
-        child = context.Process(target=target, args=(plan.settings, listener), name=f"sayso-{n}")
+        child = context.Process(target=target, args=(_packed(plan.settings), listener), name=f"sayso-{n}")
         child.start()
         return child
 
@@ -127,6 +145,12 @@ def _supervise(plan: Plan, listener: socket.socket) -> None:
                 ending.wait(1.0)
                 if not ending.is_set():
                     children[n] = start(n)
+    _end(children)
+    if plan.settings.database_url is None:
+        asyncio.run(embedded.stop(plan.settings.data_dir))
+
+
+def _end(children: list[SpawnProcess]) -> None:
     for child in children:
         child.terminate()
     for child in children:
@@ -134,13 +158,37 @@ def _supervise(plan: Plan, listener: socket.socket) -> None:
         if child.is_alive():
             child.kill()
             child.join()
-    if plan.settings.database_url is None:
-        asyncio.run(embedded.stop(plan.settings.data_dir))
 
 
-def _web_child(settings: Settings, listener: socket.socket) -> None:
-    uvloop.run(serve_here(Plan(settings, worker=False), listener))
+def _packed(settings: Settings) -> dict[str, Any]:
+    """Settings as another process can be given them: read-only views do not travel."""
+    values = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 
-def _worker_child(settings: Settings, _: socket.socket) -> None:
-    uvloop.run(work_here(settings))
+def _unpacked(values: dict[str, Any]) -> Settings:
+    given: dict[str, Any] = {name: MappingProxyType(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return Settings(**given)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, however that was killed: what it left must not keep the port."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only children call this
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def _web_child(values: dict[str, Any], listener: socket.socket) -> None:
+    _end_with_parent()
+    uvloop.run(serve_here(Plan(_unpacked(values), worker=False), listener))
+
+
+def _worker_child(values: dict[str, Any], listener: socket.socket) -> None:
+    listener.close()
+    _end_with_parent()
+    uvloop.run(work_here(_unpacked(values)))

@@ -1,6 +1,7 @@
 """Check: the one question. May this be sent to this person, now?"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,16 +31,17 @@ class Question:
     sender: str = ""
 
 
-async def check(questions: Sequence[Question], *, gatehouse: Gatehouse, ground: Ground) -> list[tuple[UUID | None, Logged]]:
+async def check(questions: Sequence[Question], *, gatehouse: Gatehouse | None, ground: Ground) -> list[tuple[UUID | None, Logged]]:
     """The verdicts in order, each with the id it was logged under.
 
-    A store that cannot be reached gives unknown_state and no id: never allowed, never an error. Logged before it is returned.
+    A store that cannot be reached (None: that is known already) gives unknown_state and no id: never allowed, never an error.
+    Logged before it is returned.
     """
-    try:
-        return list(await gatehouse.ask([_query(question, ground) for question in questions]))
-    except Unavailable:
-        now = ground.clock()
-        return [(None, _logged(question, gate.UNREADABLE, now)) for question in questions]
+    if gatehouse is not None:
+        with suppress(Unavailable):
+            return list(await gatehouse.ask([_query(question, ground) for question in questions]))
+    now = ground.clock()
+    return [(None, _logged(question, gate.UNREADABLE, now)) for question in questions]
 
 
 def _query(question: Question, ground: Ground) -> Query:
@@ -61,9 +63,7 @@ def _logged(question: Question, verdict: gate.Verdict, now: int) -> Logged:
     ask = question.ask
     until = now + PERMIT_LIFE if verdict.allowed else None
     key = ask.category.key if ask.category else ""
-    return Logged(
-        verdict, ask.channel, key, now, ask.brand or "", question.campaign, question.message, question.sender, permit_until=until
-    )
+    return Logged(verdict, ask.channel, key, now, ask.brand or "", question.campaign, question.message, question.sender, permit_until=until)
 
 
 def people_of(question: Question, found: Found) -> tuple[Person, ...]:

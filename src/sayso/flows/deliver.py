@@ -1,12 +1,14 @@
 """Deliver: the one way out. Tells one connection the current state of what is due, and keeps its answers."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sayso.contracts.book import Act, Book, Judged, Key, Scene
-from sayso.contracts.connector import BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
+from sayso.contracts.book import Act, Book, Judged, Key, Scene, Unavailable
+from sayso.contracts.connector import Attempt, BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
 from sayso.contracts.ground import Ground
 from sayso.contracts.portrait import Portrait, Portray
 from sayso.contracts.spokes import Claimed, Connection, Settled, Spokes
@@ -26,6 +28,10 @@ PARKED = 3_650 * DAY
 """Where no later attempt can help before the next change: ten years, which the next change cuts short."""
 _NONE = UUID(int=0)
 WAITING = frozenset({"later", "unknown"})
+PAUSE = 0.2
+"""Seconds between two attempts to reach the store in the middle of a round."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +53,25 @@ async def deliver(
 ) -> Round:  # fmt: skip
     """One round for one connection: claim what is due, translate, talk, settle, and enter each acknowledgement into the trail.
 
-    `early` takes rows that wait for a retry too: a probe whether the system answers again. Raises Unavailable; what was claimed
-    then comes back when its lease ends.
+    `early` takes rows that wait for a retry too: a probe whether the system answers again. A store that is lost on the way is waited
+    for as long as the lease runs. Raises Unavailable; what was claimed then comes back when its lease ends.
     """
+    lease_ends = asyncio.get_running_loop().time() + LEASE / SECOND
     claimed = await spokes.claim(connection.id, limit=limit, lease=LEASE, early=early)
     if not claimed:
         return Round()
     brand = None if connection.brand == ANY else connection.brand
-    portraits = await portray([row.sub for row in claimed], brand)
-    note = await checkpoint()
+    portraits = await _reached(lambda: portray([row.sub for row in claimed], brand), lease_ends - DEADLINE / SECOND)
+    note = await _reached(checkpoint, lease_ends - DEADLINE / SECOND)
     changes = [(row, change_of(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
     settled = [Settled(row, Outcome("already_so"), done=True) for row in claimed if row.sub not in portraits]
-    outcomes = await _told(connection, connector, changes, spokes, drive, ground)
+    outcomes, attempts = await _told(connection, connector, changes, drive, ground)
+    await _reached(lambda: spokes.log_attempts(connection.id, [row for row, _ in changes], outcomes, attempts), lease_ends)
     settled += [_settled(row, portraits[row.sub], outcome, ground) for (row, _), outcome in zip(changes, outcomes, strict=True)]
-    await _acknowledge(connection, [(row, change, outcome) for (row, change), outcome in zip(changes, outcomes, strict=True)], book)
-    await spokes.settle(settled)
-    await _stop_if_told(connection, outcomes, spokes)
+    answers = [(row, change, outcome) for (row, change), outcome in zip(changes, outcomes, strict=True)]
+    await _reached(lambda: _acknowledge(connection, answers, book), lease_ends)
+    await _reached(lambda: spokes.settle(settled), lease_ends)
+    await _reached(lambda: _stop_if_told(connection, outcomes, spokes), lease_ends)
     waits = [retry_after(outcome.retry_after, ground.clock()) for outcome in outcomes]
     return Round(
         claimed=len(claimed),
@@ -73,11 +82,11 @@ async def deliver(
 
 
 async def _told(
-    connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], spokes: Spokes, drive: Drive, ground: Ground
-) -> list[Outcome]:
-    """What the connection answered to each change; settings that cannot be used leave everything waiting for their mend."""
+    connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], drive: Drive, ground: Ground
+) -> tuple[list[Outcome], Sequence[Attempt]]:
+    """What the connection answered to each change, and how; settings that cannot be used leave everything waiting for their mend."""
     if not changes:
-        return []
+        return [], ()
     now = ground.clock()
     try:
         driven = await drive(
@@ -85,9 +94,22 @@ async def _told(
             connection=str(connection.id), about=connector.about, settings=connection.settings, deadline=now + DEADLINE,
         )  # fmt: skip
     except BadSettings as bad:
-        return [Outcome("broken_auth", str(bad)) for _ in changes]
-    await spokes.log_attempts(connection.id, [row for row, _ in changes], driven.value, driven.attempts)
-    return driven.value
+        return [Outcome("broken_auth", str(bad)) for _ in changes], ()
+    return driven.value, driven.attempts
+
+
+async def _reached(ask: Callable[[], Awaitable[T]], until: float) -> T:
+    """What the store answers; one that is away for a moment is asked again until then (loop time). Raises Unavailable.
+
+    The lease is ours meanwhile: giving up at once would leave what was told, or only claimed, waiting for the end of it.
+    """
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            if asyncio.get_running_loop().time() + PAUSE > until:
+                raise
+            await asyncio.sleep(PAUSE)
 
 
 def change_of(

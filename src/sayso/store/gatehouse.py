@@ -61,15 +61,20 @@ class PostgresGatehouse:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         while not self._waiting.empty():
-            self._waiting.get_nowait().answer.set_exception(Unavailable("the hub is shutting down"))
+            _fail([self._waiting.get_nowait()], Unavailable("the hub is shutting down"))
 
     async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
-        """The verdicts in order, each logged under its id."""
+        """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over."""
         if not queries:
             return []
         waiting = _Waiting(queries)
         self._waiting.put_nowait(waiting)
-        return await waiting.answer
+        try:
+            # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
+            async with asyncio.timeout(self._patience + len(queries) / 1_000):
+                return await waiting.answer
+        except TimeoutError as late:
+            raise Unavailable("the store did not answer in time") from late
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""
@@ -103,6 +108,7 @@ class PostgresGatehouse:
                 batch.append(self._waiting.get_nowait())
                 size += len(batch[-1].queries)
             crowded = len(batch) > 1
+            batch = [one for one in batch if not one.answer.done()]
             try:
                 verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), self._patience + size / 1_000)
             except asyncio.CancelledError:

@@ -1,5 +1,6 @@
 """The pool of connections to PostgreSQL, and how its failures look from above."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -31,7 +32,12 @@ async def borrowed(pool: "asyncpg.Pool[asyncpg.Record]", seconds: float = WAIT_S
     """A connection of the pool; every failure to reach the store or to get an answer in time is raised as Unavailable."""
     try:
         async with pool.acquire(timeout=seconds) as connection:
-            yield connection
+            try:
+                yield connection
+            except (TimeoutError, asyncio.CancelledError):
+                # A server that does not answer does not take a connection back either: its return would be waited for as long again.
+                connection.terminate()
+                raise
     except UNREACHABLE as failure:
         raise Unavailable(f"the store cannot be reached: {type(failure).__name__}") from failure
 
@@ -41,13 +47,12 @@ UNREACHABLE: Final = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,
 )

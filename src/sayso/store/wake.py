@@ -51,13 +51,16 @@ class Wake:
             try:
                 await self._listen()
             except UNREACHABLE:
-                await asyncio.sleep(RECONNECT)
+                self.ring()  # what was rung for meanwhile may not have been heard
+            await asyncio.sleep(RECONNECT)
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._dsn, timeout=10, server_settings={"application_name": "sayso-wake"})
         try:
             await connection.add_listener(CHANNEL, self._on_notify)
-            while True:
+            # A process that only listens would never notice otherwise that nobody talks to it any more.
+            connection.add_termination_listener(lambda _: self._rung.set())
+            while not connection.is_closed():
                 await self._rung.wait()
                 self._rung.clear()
                 await connection.execute(f"NOTIFY {CHANNEL}")

@@ -1,5 +1,6 @@
 """Asking the gate over the wire: JSON bodies in, answers out. One function serves the hot lane and the documented doors."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from sayso.web.hub import Current
 
 LARGEST: Final = 1_000
 FRESH_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.3
+"""How long a look-up before the question itself may take; after that the store counts as down (G1b)."""
 CHECKS: Final = Counter("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
 _ALLOWED, _BLOCKED, _UNKNOWN = (CHECKS.labels(decision) for decision in ("allow", "block", "unknown"))
 
@@ -56,13 +59,18 @@ class Asking:
     campaigns: Campaigns
     permits: Ring = field(repr=False)
 
-    async def ask(self, bodies: Sequence[Any], *, explain: bool, single: bool) -> list[dict[str, Any]]:
-        """The answers in order. Raises Problem for bodies that cannot be read; an unreachable store is an answer, not an error."""
-        ground = await self.current.ground_or_held()
+    async def ask(self, bodies: Sequence[Any], *, explain: bool, single: bool, known: bool = True) -> list[dict[str, Any]]:
+        """The answers in order. Raises Problem for bodies that cannot be read; an unreachable store is an answer, not an error.
+
+        `known` is false where already the caller could not be looked up: then everything is denied without asking.
+        """
+        campaigns: Mapping[str, Campaign] = {}
         try:
-            campaigns = await self.campaigns.named({name for body in bodies for name in _campaign_in(body)})
-        except Unavailable:
-            campaigns = {}
+            async with asyncio.timeout(LOOK_SECONDS):
+                ground = await self.current.ground()
+                campaigns = await self.campaigns.named({name for body in bodies for name in _campaign_in(body)})
+        except (Unavailable, TimeoutError):
+            ground, known = self.current.held, False
         questions: list[Question] = []
         flaws: list[tuple[str, str]] = []
         for n, body in enumerate(bodies):
@@ -77,7 +85,7 @@ class Asking:
                 flaws += refused.errors
         if flaws:
             raise invalid(*flaws)
-        verdicts = await check(questions, gatehouse=self.gatehouse, ground=ground)
+        verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground)
         for found, logged in verdicts:
             (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
         return [self.answer(found, logged, ground.catalogue, explain=explain) for found, logged in verdicts]

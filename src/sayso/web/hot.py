@@ -1,5 +1,6 @@
 """The hot lane: pre-send checks as a plain ASGI route, before any framework work. Same answers and same errors as everywhere."""
 
+import asyncio
 import uuid
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.contracts.book import Unavailable
 from sayso.web import errors
-from sayso.web.asking import Asking, batch_of
+from sayso.web.asking import LOOK_SECONDS, Asking, batch_of
 from sayso.web.auth import Caller, bearer, insufficient, unauthorized
 from sayso.web.envelope import BODY_LIMIT
 from sayso.web.errors import Problem
@@ -49,23 +50,24 @@ class HotLane:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive) -> Any:
-        await self._admit(headers)
+        known = await self._admit(headers)
         body = parsed(await _read(headers, receive))
         explain = b"explain=true" in scope["query_string"].split(b"&")
         if scope["path"] == BATCH:
-            return {"items": await self._asking.ask(batch_of(body), explain=explain, single=False)}
-        return (await self._asking.ask([body], explain=explain, single=True))[0]
+            return {"items": await self._asking.ask(batch_of(body), explain=explain, single=False, known=known)}
+        return (await self._asking.ask([body], explain=explain, single=True, known=known))[0]
 
-    async def _admit(self, headers: dict[bytes, str]) -> None:
-        """Lets callers with the scope in. With the store down nobody can be looked up; then everybody gets the same denial."""
+    async def _admit(self, headers: dict[bytes, str]) -> bool:
+        """Lets callers with the scope in. False while the store is down and nobody can be looked up: then everybody gets the same denial."""
         token = bearer(headers.get(b"authorization"))
         if token is None:
             raise unauthorized("", "Send an access token as `Authorization: Bearer …`; POST /oauth/token gives one.")
         caller: Caller | None
         try:
-            caller = await self._hub.callers.lookup(token)
-        except Unavailable:
-            return
+            async with asyncio.timeout(LOOK_SECONDS):
+                caller = await self._hub.callers.lookup(token)
+        except (Unavailable, TimeoutError):
+            return False
         if caller is None:
             raise unauthorized("invalid_token", "The access token is unknown, expired or revoked.")
         if SCOPE not in caller.scopes:
@@ -74,6 +76,7 @@ class HotLane:
             raise Problem(
                 "rate_limited", f"Wait {seconds} s; this client's limit is set by the operator.", headers={"Retry-After": str(seconds)}
             )
+        return True
 
 
 async def _read(headers: dict[bytes, str], receive: Receive) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import Request
 
-from sayso.contracts.book import Book, Unavailable
+from sayso.contracts.book import Book
 from sayso.contracts.desk import Desk
 from sayso.contracts.ground import Ground
 from sayso.contracts.segments import Segments
@@ -38,15 +38,12 @@ class Current:
             self._read_at = at
         elif at - self._read_at >= FRESH_SECONDS:
             self._read_at = at  # the first to notice reads, the others go on with what is held
-            self._ground = replace(self._ground, catalogue=await self._desk.catalogue())
+            try:
+                self._ground = replace(self._ground, catalogue=await self._desk.catalogue())
+            except BaseException:
+                self._read_at = None  # what could not be read again is not in force for anybody
+                raise
         return self._ground
-
-    async def ground_or_held(self) -> Ground:
-        """The ground in force, or the one last read while the store is down."""
-        try:
-            return await self.ground()
-        except Unavailable:
-            return self._ground
 
     def stale(self) -> None:
         """Reads the catalogue again at the next question."""
