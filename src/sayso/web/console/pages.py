@@ -16,7 +16,8 @@ from starlette.responses import HTMLResponse
 from sayso.rules.times import DAY, HOUR, MINUTE, SECOND, format_time
 
 FOLDER: Final = Path(__file__).parent / "templates"
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY: Final = re.compile(r"(\d{4}-\d\d-\d\d)")
+_NO_BREAK: Final = Markup('<span class="nobr">{}</span>')
 _AGES: Final = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"))
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -50,7 +51,7 @@ def age(ts: int, now: int) -> Markup:
 
 def dated(text: str) -> Markup:
     """A sentence in which no day breaks over two lines."""
-    return Markup(_DAY.sub(r'<span class="nobr">\g<0></span>', escape(text)))
+    return Markup("").join(_NO_BREAK.format(part) if _DAY.fullmatch(part) else part for part in _DAY.split(text))
 
 
 def day(ts: int) -> str:

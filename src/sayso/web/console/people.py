@@ -56,7 +56,7 @@ async def _shown(request: Request, query: str, *, done: str = "", problem: str =
         "deeds": acts.deeds(profile, ground),
         "switches": acts.switches(profile),
         "calls": _calls(profile, acts.deeds(profile, ground)),
-        "progress": await progress_of(profile.subs, console),
+        "progress": await progress_of(profile.subs, console, said_by=profile.said_by),
         "done": next((moment for moment in profile.moments if moment.id == done), None),
         "problem": problem,
     }

@@ -1,5 +1,6 @@
 """The proof of one entry: fetched, then checked here the way anybody can check it offline."""
 
+import json
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -67,7 +68,7 @@ async def verified(entry: UUID, console: Console) -> Verified:
         raise LedgerDamaged(str(broken)) from broken
     proof = parse_proof(text)
     fields = leaves.parse(placed.leaf)
-    shown = "\n".join(f"{name}: {value}" for name, value in fields.items())
+    shown = json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False)
     return Verified(
         shown, leaf_hash(placed.leaf).hex(), placed.seq, len(proof.hashes), checkpoint.size, checkpoint.root.hex(), checkpoint.origin,
         text.decode(),

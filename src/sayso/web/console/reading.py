@@ -58,6 +58,12 @@ class Profile:
         return self.email or self.contact_id or (self.addresses[0][1] if self.addresses else "Erased")
 
     @property
+    def said_by(self) -> str:
+        """The id of the program or connection through which the newest choice that stands came."""
+        words = [one for one in self.moments if one.new and not one.lost and not one.quiet]
+        return max(words, key=lambda one: one.id).through if words else ""
+
+    @property
     def query(self) -> str:
         """What finds this page again."""
         return self.contact_id or self.title

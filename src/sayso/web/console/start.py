@@ -73,10 +73,9 @@ async def live(request: Request) -> Response:
         case "told":
             found = await reading.find(request.query_params.get("q", ""), console)
             if found is not None:
-                key, read = found
-                row = read.row(key)
-                subs = [row.sub, *(one.sub for one in read.linked(row) if row.kind == "contact")] if row else []
-                return page(request, "_told.html", {"progress": await progress_of(subs, console)})
+                profile = await reading.profile(*found, console)
+                progress = await progress_of(profile.subs, console, said_by=profile.said_by)
+                return page(request, "_told.html", {"progress": progress})
     return page(request, "nobody.html", {"q": ""}, status=404)
 
 
@@ -90,7 +89,7 @@ async def tour(console: Console) -> Tour:
     left = any(one.category.key == guide.category and one.said == "opted_out" for one in profile.standings)
     wanted = next((one.category.title for one in profile.standings if one.category.key == guide.category), "")
     entry = next((m.id for m in profile.moments if left and m.title == wanted and m.tone == "stop"), "")
-    progress = tuple(await progress_of(profile.subs, console))
+    progress = tuple(await progress_of(profile.subs, console, said_by=profile.said_by))
     return Tour(left, entry, progress, left and all(one.tone in ("go", "still") for one in progress))
 
 

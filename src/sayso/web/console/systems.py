@@ -75,13 +75,16 @@ def _title(connection: Connection, console: Console) -> str:
     return about.title if about else connection.connector
 
 
-async def progress_of(subs: Sequence[str], console: Console) -> list[Progress]:
-    """How far every system is with one person, all of their addresses taken together."""
+async def progress_of(subs: Sequence[str], console: Console, *, said_by: str = "") -> list[Progress]:
+    """How far every system is with one person, all of their addresses taken together; `said_by` is where their newest word came from."""
     told = await console.systems.told(subs)
-    return [_progress(one, [row for row in told if row.connection == one.id], console) for one in await console.systems.connections()]
+    return [
+        _progress(one, [row for row in told if row.connection == one.id], console, said_it=str(one.id) == said_by)
+        for one in await console.systems.connections()
+    ]
 
 
-def _progress(connection: Connection, rows: Sequence[Told], console: Console) -> Progress:
+def _progress(connection: Connection, rows: Sequence[Told], console: Console, *, said_it: bool) -> Progress:
     title = _title(connection, console)
     if not rows:
         return Progress(connection.name, title, "still", "not concerned", None, None, "")
@@ -93,6 +96,8 @@ def _progress(connection: Connection, rows: Sequence[Told], console: Console) ->
             return Progress(connection.name, title, "stop", "cannot be told", None, None, parked.cause or "")
         word = "on its way" if not tried else f"tried {tried}×, tries again"
         return Progress(connection.name, title, "wait", word, None, None, next((row.cause for row in open_rows if row.cause), "") or "")
+    if said_it:
+        return Progress(connection.name, title, "go", "said it", None, None, "the newest word came from here")
     measured = [row for row in rows if row.acknowledged_at is not None]
     if not measured:
         return Progress(connection.name, title, "go", "in step", None, None, "held it when it was connected")

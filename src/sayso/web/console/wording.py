@@ -65,6 +65,8 @@ class Moment:
     rule: str = ""
     index: int | None = None
     quiet: bool = False
+    through: str = ""
+    """The id of the program or connection it came through."""
 
     @property
     def lost(self) -> bool:
@@ -146,12 +148,15 @@ def moment(noted: Noted, catalogue: Catalogue, names: Mapping[str, str], actors:
         HOW.get(str(fields["src"]), str(fields["src"])), actor(str(fields["by"]), str(fields["via"]), actors), old, after,
         str(detail.get("reason") or ""), "" if effect in ("applied", "stored") else effect, RULES.get(rule, rule.replace("_", " ")),
         noted.index, kind in ("link", "place") or rule in ("spread_from_email", "opt_in_to_all"),
+        program(str(fields["via"])),
     )  # fmt: skip
 
 
 def actor(by: str, via: str, actors: Mapping[str, str]) -> str:
     """Who said it, and through which program."""
     through = actors.get(program(via), "")
+    if program(via) == "console":
+        return "for the person"
     if by.startswith("p:"):
         return f"the person, by way of {through}" if through else "the person"
     return actors.get(program(by), program(by))

@@ -10,13 +10,13 @@ function follow(part) {
       try {
         const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
         const text = answer.ok ? await answer.text() : last;
-        if (last !== null && text !== last && !part.contains(document.activeElement)) {
+        if (text !== last && !part.contains(document.activeElement)) {
           part.innerHTML = text;
+          last = text;
           quiet = 0;
         } else {
           quiet += 1;
         }
-        last = text;
       } catch {
         quiet = PAUSES.length * 4;
       }
