@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from fastapi import APIRouter, FastAPI
 
-from sayso.web import errors
+from sayso.web import errors, openapi
 from sayso.web.api import (
     batch,
     blacklist,
@@ -32,9 +32,10 @@ def api_routers() -> list[APIRouter]:
 
 def api_app(*, streams: Collection[str] = STREAMS) -> FastAPI:
     """An app with every door of the API; the wiring sets `state.hub` before the first request and adds its own routers."""
-    app = FastAPI(title="Sayso", version="2", openapi_url="/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Sayso", version="2", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     app.add_middleware(Envelope, base=lambda: app.state.hub.public_url, streams=streams)
+    app.include_router(openapi.router)
     for router in api_routers():
         app.include_router(router)
     return app

@@ -168,6 +168,7 @@ def require(*scopes: str) -> Dependency:
             raise insufficient(scopes)
         return caller
 
+    allowed.scopes = scopes  # type: ignore[attr-defined]  # what the description of the door reads
     found: Dependency = Depends(allowed)
     return found
 
