@@ -94,14 +94,15 @@ async def _rehearsed(acts: Sequence[Act], book: Book, ground: Ground) -> list[Be
     """What would become of the acts, one after the other, on the rows as they stand; rows that do not exist yet are imagined."""
     page = await book.read(list(dict.fromkeys(key for act in acts for key in act.keys)))
     keys, rows = dict(page.keys), dict(page.rows)
+    imagined: dict[tuple[str, str], str] = {}
     now = ground.clock()
     ticks = iter(range(1, 1 << 62))
     found: list[Became | Exception] = []
     for act in acts:
         for key in act.keys:
             if key not in keys:
-                keys[key] = f"{len(keys):032x}"
-                rows[keys[key]] = Row(keys[key], key.kind, EMPTY)
+                keys[key] = sub = imagined.setdefault((key.kind, key.value), f"{len(imagined):032x}")
+                rows.setdefault(sub, Row(sub, key.kind, EMPTY))
         scene = Scene(
             Page({key: keys[key] for key in act.keys}, rows), now, lambda _: str(uuid7(now + next(ticks), bytes(RANDOM_BYTES), 0))
         )
