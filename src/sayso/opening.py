@@ -24,6 +24,7 @@ from sayso.store import embedded, migrate
 from sayso.store.book import PostgresBook
 from sayso.store.desk import PostgresDesk
 from sayso.store.embedded_folder import EmbeddedError
+from sayso.store.ending import ended
 from sayso.store.gatehouse import PATIENCE, PostgresGatehouse
 from sayso.store.ledger import PostgresLog
 from sayso.store.pool import UNREACHABLE, borrowed, open_pool
@@ -186,5 +187,4 @@ async def _closed(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await ended([task])

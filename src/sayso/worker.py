@@ -13,6 +13,7 @@ from sayso.contracts.spokes import Connection, NoSuchConnection, Spokes
 from sayso.flows.deliver import Round
 from sayso.flows.sequence import Sequenced
 from sayso.rules.times import SECOND
+from sayso.store.ending import ended
 
 log = structlog.get_logger("sayso.worker")
 
@@ -87,9 +88,7 @@ class Worker:
     async def close(self) -> None:
         """Stops after what is under way; what was claimed comes back when its lease ends."""
         running = [*self.tasks, *self.pumps.values(), *self.ears.values()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await ended(running)
 
     async def _forever(self, name: str, once: Callable[[], Awaitable[float]]) -> None:
         """Does one duty again and again; it returns how many seconds to wait. No failure ends the loop."""

@@ -118,7 +118,7 @@ class Town:
             raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
         async with self.session.request(method, URL(self.base + path, encoded=True), data=raw, headers=sent) as answer:
             text = await answer.read()
-            return answer.status, json.loads(text) if "json" in answer.content_type else text
+            return answer.status, json.loads(text) if text and "json" in answer.content_type else text
 
     async def ok(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The JSON of a call that must succeed."""

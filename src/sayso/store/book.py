@@ -10,6 +10,7 @@ import asyncpg
 
 from sayso.contracts.book import Act, Key, Noted, Page, Shown, Unavailable, Written
 from sayso.rules.decide import Row
+from sayso.store.ending import ended
 from sayso.store.pool import UNREACHABLE, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import held, place_of, shards_and_pseudonyms
@@ -37,9 +38,7 @@ class PostgresBook:
 
     async def close(self) -> None:
         """Stops the writers; acts that nobody has begun are answered Unavailable."""
-        for writer in self._writers:
-            writer.cancel()
-        await asyncio.gather(*self._writers, return_exceptions=True)
+        await ended(self._writers)
         while not self._waiting.empty():
             self._waiting.get_nowait()[1].set_exception(Unavailable("the hub is shutting down"))
 

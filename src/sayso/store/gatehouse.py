@@ -21,6 +21,7 @@ from sayso.rules.answer import Logged, from_log, to_log
 from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7
 from sayso.rules.state import State, from_bytes
+from sayso.store.ending import ended
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import place_of
@@ -57,9 +58,7 @@ class PostgresGatehouse:
 
     async def close(self) -> None:
         """Stops; whoever still waits is told that nothing is known."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await ended(self._workers)
         while not self._waiting.empty():
             _fail([self._waiting.get_nowait()], Unavailable("the hub is shutting down"))
 

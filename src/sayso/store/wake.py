@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from sayso.store.ending import ended
 from sayso.store.pool import UNREACHABLE
 
 CHANNEL: Final = "sayso_work"
@@ -32,8 +33,7 @@ class Wake:
     async def close(self) -> None:
         """Stops."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended([self._task])
 
     def ring(self) -> None:
         """Says that there is work, here at once and to other processes soon."""
@@ -42,8 +42,10 @@ class Wake:
 
     async def wait(self, seconds: float) -> None:
         """Returns when somebody rang, at the latest after so many seconds."""
+        # not wait_for: before Python 3.12 it loses a cancellation that comes together with the ring
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         self._heard.clear()
 
     async def _run(self) -> None:
