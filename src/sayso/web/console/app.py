@@ -41,7 +41,7 @@ def console_app(console: Console, clock: Callable[[], int]) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, hosts=console.hosts)],
-        exception_handlers={HTTPException: _missing, Refused: _refused, Unavailable: _unavailable},
+        exception_handlers={HTTPException: _missing, Refused: _refused, Unavailable: _unavailable, Exception: _broken},
     )
     app.state.console, app.state.clock = console, clock
     return app
@@ -58,6 +58,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, _: Exception) -> Response:
     return _trouble(request, 503, "The store does not answer", "Nothing was changed. The page works again as soon as the database does.")
+
+
+async def _broken(request: Request, _: Exception) -> Response:
+    return _trouble(request, 500, "Something is broken here", "The failure was logged. Nothing else is known about it.")
 
 
 def _trouble(request: Request, status: int, title: str, text: str) -> Response:

@@ -1,5 +1,6 @@
 """Asking whether something may be sent, and the answer under an address of its own."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -56,11 +57,32 @@ def body_of(asked: dict[str, str]) -> dict[str, Any]:
     return {field: value for field, value in body.items() if value or field in ("category", name)}
 
 
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One reason in words, with every entry that says so: a word kept for the person and for the address stands in two."""
+
+    detail: str
+    code: str
+    since: str
+    entries: tuple[str, ...]
+
+
+def reasons_of(answer: dict[str, Any] | None) -> list[Because]:
+    """The reasons of an answer, those of the same words as one."""
+    found: dict[tuple[str, str], Because] = {}
+    for reason in answer["reasons"] if answer else ():
+        place = (reason["code"], reason["detail"])
+        known = found.get(place, Because(reason["detail"], reason["code"], (reason["since"] or "")[:10], ()))
+        entries = (*known.entries, reason["entry"]) if reason["entry"] else known.entries
+        found[place] = replace(known, entries=entries)
+    return list(found.values())
+
+
 async def _shown(request: Request, asked: dict[str, str], *, answer: Any = None, problem: str = "", status: int = 200) -> Response:
     console: Console = request.app.state.console
     ground = await console.ground()
     values = {
-        "asked": asked, "answer": answer, "problem": problem, "catalogue": ground.catalogue,
+        "asked": asked, "answer": answer, "problem": problem, "reasons": reasons_of(answer), "catalogue": ground.catalogue,
         "body": body_of(asked) if asked["who"] else None,
     }  # fmt: skip
     return page(request, "check.html", values, status=status)
