@@ -18,10 +18,11 @@ async def tell_events(key: Key, *, after: str, limit: int, book: Book) -> tuple[
 
 
 def is_event(noted: Noted) -> bool:
-    """Whether an entry is told as an event: something that happened, or a choice that changed what stands."""
+    """Whether an entry is told as an event: one that was sent to us, whatever became of it, or a choice that changed what stands."""
     fields = noted.fields
     x = fields.get("x", {})
-    return bool(fields["t"] == "event" or (fields["effect"] == "applied" and x.get("old") != x.get("new")))
+    sent = fields["t"] == "event" or ((noted.detail or {}).get("channel") is not None and fields.get("rule") != "spread_from_email")
+    return bool(sent or (fields["effect"] == "applied" and x.get("old") != x.get("new")))
 
 
 def event_of(noted: Noted) -> dict[str, Any]:
@@ -34,7 +35,8 @@ def event_of(noted: Noted) -> dict[str, Any]:
         named = wire_channel(channel) if channel else None
         return {**body, "event": noted.act or fields["act"], "channel.type": named, "properties": properties}
     brand, channel, category = fields["scope"]
-    derived = {"category": category, "businessUnit": brand, "reason": detail.get("reason"), "rule": fields.get("rule")}
+    reason = None if properties else detail.get("reason")  # what was sent stays as it was sent
+    derived = {"category": category, "businessUnit": brand, "reason": reason, "rule": fields.get("rule")}
     properties |= {name: value for name, value in derived.items() if value not in (None, ANY)}
     event = OPT_OUT if fields["x"]["new"] == "opted_out" else OPT_IN
     return {**body, "event": event, "channel.type": wire_channel(channel), "properties": properties}
