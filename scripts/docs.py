@@ -102,7 +102,10 @@ def _scopes(operation: dict[str, object]) -> str:
 
 
 def _says(operation: dict[str, object]) -> str:
-    return str(operation.get("description") or operation.get("summary") or "").split("\n\n", 1)[0].replace("\n", " ")
+    summary, description = (str(operation.get(name) or "").split("\n\n", 1)[0].replace("\n", " ") for name in ("summary", "description"))
+    if not description or description == f"{summary}.":
+        return summary
+    return f"{summary}{'' if summary.endswith('?') else '.'} {description}"
 
 
 def _cell(text: str) -> str:

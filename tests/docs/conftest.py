@@ -1,3 +1,5 @@
 """Lends the whole hub to the tests of this folder."""
 
-from whole_hub import whole as whole
+from whole_hub import whole
+
+__all__ = ["whole"]

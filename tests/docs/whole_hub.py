@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from running import served
 
+from running import served
 from sayso.app import web_app, working
 from sayso.contracts.desk import SCOPES
 from sayso.flows.enrol import enrol
