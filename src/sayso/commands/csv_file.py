@@ -87,8 +87,8 @@ def _encoding(path: Path) -> tuple[str, int]:
                         raise BadFile(f"{path} is {name}: unpack or export it as CSV first")
                 if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                     return "utf-16", path.stat().st_size
-                if block[:400].count(0) > len(block[:400]) // 4:
-                    return ("utf-16-be" if block[0] == 0 else "utf-16-le"), path.stat().st_size
+                if (guess := _sixteen(block[:400])) is not None:
+                    return guess, path.stat().st_size
             size += len(block)
             if encoding == "utf-8-sig":
                 encoding = _still_utf8(decoder, block)
@@ -97,6 +97,15 @@ def _encoding(path: Path) -> tuple[str, int]:
     if encoding == "utf-8-sig":
         encoding = _still_utf8(decoder, b"", final=True)
     return encoding, size
+
+
+def _sixteen(start: bytes) -> str | None:
+    """UTF-16 without a mark, told by its empty halves: every other byte of a header is zero."""
+    halves = start[0::2], start[1::2]
+    empty = [half.count(0) / max(len(half), 1) for half in halves]
+    if empty[0] < 0.2 and empty[1] > 0.6:
+        return "utf-16-le"
+    return "utf-16-be" if empty[1] < 0.2 and empty[0] > 0.6 else None
 
 
 def _still_utf8(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> str:

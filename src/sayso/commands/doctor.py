@@ -18,7 +18,7 @@ from sayso.commands.output import AsJson, out, print_json
 from sayso.contracts.book import Unavailable
 from sayso.flows.examine import Finding, Queue, examine
 from sayso.keys import KeysUnusable
-from sayso.opening import Parts, microseconds, opened
+from sayso.opening import ACCEPT, Parts, microseconds, opened
 from sayso.rules.notes import key_of
 from sayso.rules.times import SECOND
 from sayso.settings import BadConfiguration, Settings
@@ -197,7 +197,8 @@ async def _inside(parts: Parts) -> list[Finding]:
         row = await connection.fetchrow(QUERIES["oldest_unsequenced"])
         assert row is not None  # an aggregate always has a row
         now = await connection.fetchval(QUERIES["server_clock"])
-    return await examine(
-        log=parts.log, anchor=parts.anchor, key=key_of(parts.keys.ledger_name, parts.keys.ledger_key),
+    doubted = [Finding("rollback", "fail", f"every check is denied: {parts.doubt.why}", ACCEPT)] if parts.doubt.why else []
+    return doubted + await examine(
+        log=parts.log, anchor=parts.anchor, key=key_of(parts.origin, parts.keys.ledger_key),
         queue=Queue(row["waiting"], row["oldest"]), spokes=parts.spokes, connectors=parts.connectors, now=now,
     )  # fmt: skip
