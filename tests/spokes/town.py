@@ -1,6 +1,7 @@
 """A whole hub with its worker on a real database and over real HTTP, and the systems around it: fake vendors and a webhook receiver."""
 
 import asyncio
+import io
 import json
 import os
 import time
@@ -116,7 +117,8 @@ class Town:
             sent["Authorization"] = f"Bearer {await self.token(scopes)}"
         if body is not None:
             raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
-        async with self.session.request(method, URL(self.base + path, encoded=True), data=raw, headers=sent) as answer:
+        data = io.BytesIO(raw) if raw is not None else None
+        async with self.session.request(method, URL(self.base + path, encoded=True), data=data, headers=sent) as answer:
             text = await answer.read()
             return answer.status, json.loads(text) if text and "json" in answer.content_type else text
 
