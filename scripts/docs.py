@@ -10,6 +10,8 @@ from sayso.web.errors import CODES
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 OPENAPI = REFERENCE.parent / "openapi.json"
+NOT_YET = ("mail_url", "mail_from", "company", "postal_address", "privacy_url", "unsubscribe_mailbox", "inbound_smtp")
+"""Settings that nothing uses in this version."""
 MADE = "This page is written by `scripts/docs.py` from the code; a test compares.\n"
 
 
@@ -34,6 +36,9 @@ An empty variable counts as not set. Unknown names are refused with a suggestion
 | environment | sayso.toml | default | meaning |
 |---|---|---|---|
 {rows}
+
+Version 0.1 sends and receives no mail, and has no pages for recipients: {", ".join(f"`{name}`" for name in NOT_YET)} are read and
+checked, and used by nothing but the demonstration's console.
 
 Durations are written like `10s`, `5m`, `1h`. A path in `sayso.toml` is meant from the folder of the file, one in the environment
 from the working folder. Changing a setting takes a restart.

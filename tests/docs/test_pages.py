@@ -1,13 +1,17 @@
 """The pages say what the code does: everything is described, every link leads somewhere, every promise has its test."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from sayso.cli import app
 from sayso.rules.gate import ALLOWING, BLOCKING
 from sayso.rules.law import RULEBOOK
 from sayso.settings import describe
@@ -164,3 +168,27 @@ def test_nothing_of_the_place_where_it_was_written_is_in_the_repository() -> Non
 def raw(file: Path) -> str:
     """The content of any file as text."""
     return file.read_bytes().decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "adr"], ids=lambda page: str(page.relative_to(PROJECT)))
+def test_pages_name_only_endpoints_and_commands_that_exist(page: Path) -> None:
+    paths = json.loads(text(DOCS / "openapi.json"))["paths"]
+    known = [re.compile(re.sub(r"\{[^}]*\}", "[^/]+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}")) + r"\Z") for path in paths]
+    named = {path.rstrip(".,:;") for path in re.findall(r"(?<![\w.])(/(?:api/v2|oauth|users)/[\w{}%@…/:._-]+)", text(page))}
+    assert [path for path in sorted(named) if not any(one.match(path) for one in known)] == []
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    said = re.findall(r"(?:`|^|bin/|\$ )sayso ([a-z-]+)(?: ([a-z-]+)(?=[ `\n\"]))?", text(page), re.MULTILINE)
+    unknown = []
+    for first, second in said:
+        command = group.commands.get(first)
+        inner = command.commands if isinstance(command, TyperGroup) else None
+        if command is None or (inner is not None and second and second not in inner):
+            unknown.append(f"{first} {second}".strip())
+    assert unknown == []
+
+
+def test_every_endpoint_is_listed() -> None:
+    page = text(DOCS / "reference" / "endpoints.md")
+    paths = json.loads(text(DOCS / "openapi.json"))["paths"]
+    assert [f"{method} {path}" for path, methods in paths.items() for method in methods if f"`{method.upper()} {path}`" not in page] == []
