@@ -178,7 +178,7 @@ def test_pages_name_only_endpoints_and_commands_that_exist(page: Path) -> None:
     assert [path for path in sorted(named) if not any(one.match(path) for one in known)] == []
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    said = re.findall(r"(?:`|^|bin/|\$ )sayso ([a-z-]+)(?: ([a-z-]+)(?=[ `\n\"]))?", text(page), re.MULTILINE)
+    said = re.findall(r"(?:`|^|bin/|\$ )sayso ([a-z][a-z-]*)(?: ([a-z][a-z-]*)(?=[ `\n\"]))?", text(page), re.MULTILINE)
     unknown = []
     for first, second in said:
         command = group.commands.get(first)
