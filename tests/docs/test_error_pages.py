@@ -37,6 +37,8 @@ async def test_all_codes_are_listed_and_others_are_not_found(door: aiohttp.Clien
     async with door.get(PATH) as page:
         text = await page.text()
     assert [code for code in EXPLAINED if f'href="{PATH}/{code}"' not in text] == []
+    async with door.get("/docs") as start:
+        assert f'href="{PATH}"' in await start.text()
     async with door.get(f"{PATH}/<script>") as missing:
         assert missing.status == 404
         assert (await missing.json(content_type="application/problem+json"))["code"] == "not_found"

@@ -127,6 +127,13 @@ def docs_router() -> APIRouter:
     """The routes; public, since an error must be explained to whoever meets it."""
     router = APIRouter(tags=["docs"], include_in_schema=False)
 
+    @router.get("/docs")
+    async def start() -> Response:
+        """Where a program's author begins: the description of the API, and the errors."""
+        links = (("/openapi.json", "Every endpoint, as OpenAPI 3.1"), (PATH, "Every error"))
+        listed = "".join(f'<li><a href="{place}">{text}</a></li>' for place, text in links)
+        return _page("Documentation", f"<h1>Sayso</h1><ul>{listed}</ul>")
+
     @router.get(PATH)
     async def codes() -> Response:
         """All codes on one page."""
