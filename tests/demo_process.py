@@ -125,7 +125,7 @@ def pasted(command: str) -> Any:
 
 def until(check: Callable[[], object], what: str) -> None:
     """Waits for a condition."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + PATIENCE
     while not check():
         assert time.monotonic() < ends, f"waited in vain for {what}"
         time.sleep(0.1)

@@ -3,7 +3,6 @@
 import signal
 import socket
 import subprocess
-from typing import Any
 
 import pytest
 
@@ -17,23 +16,11 @@ def test_the_three_commands_work_as_pasted(running: Demo) -> None:
     stop, check, history = running.curls()
     changed = pasted(stop)
     assert changed["email_pref_promotional"] == "opted_out"
-    answer = answered(check)
+    answer = pasted(check)
     assert answer["allowed"] is False
     assert "category_opted_out" in {reason["code"] for reason in answer["reasons"]}
     told = pasted(history)
     assert any(one["reason"] == "too many" for one in told["items"])
-
-
-def answered(check: str) -> Any:
-    """The answer to a check; a machine that is too busy to read the store in time denies with unknown_state, and is asked again."""
-    answers: list[Any] = []
-
-    def known() -> bool:
-        answers.append(pasted(check))
-        return answers[-1]["id"] is not None
-
-    until(known, "a check that could be logged")
-    return answers[-1]
 
 
 def test_it_says_where_it_is_and_where_its_data_lies(running: Demo) -> None:
@@ -122,12 +109,13 @@ def test_it_outlives_stops_and_kills_and_starts_over_when_told_to() -> None:
                                 text=True, timeout=60, check=False)  # fmt: skip
         assert (second.returncode, "running already" in second.stderr) == (1, True), second.stderr
         pasted(here.curls()[0])
+        until(lambda: in_step(here), "every system to know it")
         version = said_no(here)
         here.stop(signal.SIGKILL)
 
         here.start()
         assert said_no(here) == version
-        until(lambda: in_step(here), "every system to know everything")
+        assert in_step(here)
         assert here.stop() == 0
 
         here.start("--reset")

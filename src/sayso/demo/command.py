@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 
 import uvicorn
 import uvloop
@@ -29,6 +30,8 @@ from sayso.settings_forms import MailRoute
 from sayso.store import embedded
 
 HOST = "127.0.0.1"
+PATIENCE = 5.0
+"""Seconds a check waits for the store: nobody sends mail here, and a laptop may be busy."""
 
 
 def run(port: int | None = None, reset: bool = False, people: int = PEOPLE) -> int:
@@ -65,9 +68,9 @@ def settings_of(given: Settings, port: int | None) -> Settings:
 async def _serve(settings: Settings, listener: socket.socket, people: int, *, whole: bool) -> None:
     try:
         async with AsyncExitStack() as stack:
-            parts = await stack.enter_async_context(opened(settings))
+            parts = await stack.enter_async_context(opened(settings, patience=PATIENCE))
             file = settings.data_dir / folder.WORLD
-            here = world.remembered(file, microseconds) if whole else world.fresh(file, microseconds, os.urandom)
+            here = _remembered(file) if whole else world.fresh(file, microseconds, os.urandom)
             moved = await stack.enter_async_context(world.running(here))
             if whole:
                 await connecting.follow(here, moved, parts)
@@ -80,6 +83,13 @@ async def _serve(settings: Settings, listener: socket.socket, people: int, *, wh
                           listener, lambda: _welcome(settings, token, parts))  # fmt: skip
     finally:
         await embedded.stop(settings.data_dir)
+
+
+def _remembered(file: Path) -> World:
+    try:
+        return world.remembered(file, microseconds)
+    except (OSError, ValueError, KeyError) as damaged:
+        raise DemoFolder(f"{file} cannot be read. Start over: sayso demo --reset") from damaged
 
 
 async def tell_story(here: World, parts: Parts, people: int) -> None:

@@ -43,7 +43,7 @@ def with_console(hub: ASGIApp, parts: Parts, world: World, token: str) -> ASGIAp
         asking=Asking(parts.gatehouse, parts.current, Campaigns(parts.desk), parts.keys.permit_ring),
         systems=parts.spokes,
         log=parts.log,
-        log_key=key_of(parts.keys.ledger_name, parts.keys.ledger_key),
+        log_key=key_of(parts.origin, parts.keys.ledger_key),
         ground=parts.current.ground,
         abouts={name: connector.about for name, connector in parts.connectors.items()},
         mail_folder=settings.mail_url.folder,

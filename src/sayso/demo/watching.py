@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -32,13 +32,13 @@ def watched(
     return app
 
 
-def by_mailchimp(request: web.Request, body: bytes) -> str:
-    """What a write to the audience did."""
+def by_mailchimp(request: web.Request, body: bytes, members: Mapping[str, Mapping[str, str]]) -> str:
+    """What a write to the audience did; `members` tells whose path it was."""
     asked = _object(body)
-    members = asked.get("members")
-    if isinstance(members, list):
-        return f"{len(members)} members are {members[0].get('status', '') if members else ''}"
-    who = asked.get("email_address") or request.path.rpartition("/")[2][:8] + "…"
+    batch = asked.get("members")
+    if isinstance(batch, list):
+        return f"{len(batch)} members are {batch[0].get('status', '') if batch else ''} now"
+    who = members.get(request.path.rpartition("/")[2], {}).get("email_address", "somebody")
     return f"{who} is {asked.get('status', 'changed')} now"
 
 

@@ -117,7 +117,12 @@ def remembered(file: Path, clock: Callable[[], int]) -> World:
 async def running(world: World) -> AsyncIterator[frozenset[str]]:
     """The vendors at work until the block ends, on the ports they had before where those are free; gives the names that had to move."""
     makers: dict[str, tuple[Callable[[], web.Application], FakeServer, str, Say]] = {
-        "mailchimp": (world.mailchimp.app, world.mailchimp.server, "Mailchimp", by_mailchimp),
+        "mailchimp": (
+            world.mailchimp.app,
+            world.mailchimp.server,
+            "Mailchimp",
+            lambda asked, body: by_mailchimp(asked, body, world.mailchimp.members),
+        ),
         "sendgrid": (world.sendgrid.app, world.sendgrid.server, "SendGrid", by_sendgrid),
         "shop": (world.shop.app, FakeServer(), "Shop", by_shop),
     }

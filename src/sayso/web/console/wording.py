@@ -147,7 +147,7 @@ def moment(noted: Noted, catalogue: Catalogue, names: Mapping[str, str], actors:
         noted.id, int(fields["ts"]), title, tone if effect not in LOST else "still",
         HOW.get(str(fields["src"]), str(fields["src"])), actor(str(fields["by"]), str(fields["via"]), actors), old, after,
         str(detail.get("reason") or ""), "" if effect in ("applied", "stored") else effect, RULES.get(rule, rule.replace("_", " ")),
-        noted.index, kind in ("link", "place") or rule in ("spread_from_email", "opt_in_to_all"),
+        noted.index, kind in ("link", "place") or effect == "unchanged" or rule in ("spread_from_email", "opt_in_to_all"),
         program(str(fields["via"])),
     )  # fmt: skip
 
