@@ -14,7 +14,7 @@ from sayso.web.errors import Problem, body_of
 
 @pytest.fixture
 async def door() -> AsyncIterator[aiohttp.ClientSession]:
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     errors.install(app)
     app.include_router(docs_router())
     async with served(app) as base, aiohttp.ClientSession(base) as session:
