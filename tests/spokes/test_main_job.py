@@ -3,8 +3,11 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from openapi_core import Config, OpenAPI
+from openapi_core.testing import MockRequest
 from tlog_scales.backend import HttpBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
@@ -14,6 +17,7 @@ from sayso.rules.leaves import parse
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.notes import key_of, key_text
 from sayso.rules.proofs import parse_proof
+from sayso.testing.fake_server import Seen
 from shared_files import shared
 
 OWN_UNSUBSCRIBE = [
@@ -25,14 +29,24 @@ pytestmark = pytest.mark.feature("D1", "D3", "D5", "D6", "D7", "D8", "C11", "J8"
 @pytest.mark.vendor
 async def test_sendgrid_s_own_unsubscribe_reaches_everybody(town: Town, shop: Receiver) -> None:
     events = json.loads(shared("vendor-apis/sendgrid/webhooks/unsubscribe.json").read_text())
-    await the_main_job(town, shop, events, events[0]["email"])
+    described = json.loads(shared("vendor-apis/mailchimp/openapi3.json").read_text())
+    asked = await the_main_job(town, shop, events, events[0]["email"])
+    vendor = OpenAPI.from_dict(described, config=Config(spec_validator_cls=None))
+    assert {"GET", "PUT"} <= {seen.method for seen in asked}, "it was asked, and told"
+    for seen in asked:
+        parts = urlsplit(seen.target)
+        vendor.validate_request(MockRequest(
+            "https://server.api.mailchimp.com", seen.method.lower(), parts.path, args=dict(parse_qsl(parts.query)), headers=dict(seen.headers),
+            data=seen.body or None, content_type=seen.header("content-type") or "application/json",
+        ))  # fmt: skip
 
 
 async def test_an_unsubscribe_reaches_everybody(town: Town, shop: Receiver) -> None:
     await the_main_job(town, shop, OWN_UNSUBSCRIBE, "Ada@Example.com")
 
 
-async def the_main_job(town: Town, shop: Receiver, events: Any, address: str) -> None:
+async def the_main_job(town: Town, shop: Receiver, events: Any, address: str) -> list[Seen]:
+    """Everything from the vendor's call to the proof; gives back what Mailchimp was asked."""
     sendgrid, source = await town.sendgrid()
     mailchimp, audience = await town.mailchimp()
     mailchimp.add(address)
@@ -63,6 +77,7 @@ async def the_main_job(town: Town, shop: Receiver, events: Any, address: str) ->
     await the_history_tells_it(town, entry["entry"])
     await both_acknowledgements_are_in_the_trail(town, {audience["id"], hook["id"]})
     await asyncio.to_thread(others_verify, town, await proof_of(town, entry["entry"]), entry["entry"])
+    return mailchimp.server.seen
 
 
 async def said(town: Town, choice: str) -> Any:

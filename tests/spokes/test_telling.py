@@ -48,7 +48,8 @@ async def test_after_an_outage_the_current_state_is_told(town: Town, shop: Recei
 
 @pytest.mark.parametrize("trouble", ["reset", "reset_after", "status"])
 async def test_a_retried_state_keeps_its_id(town: Town, shop: Receiver, trouble: Trouble) -> None:
-    await town.webhook(shop, events=STATES)
+    hook = await town.webhook(shop, events=STATES)
+    await eventually(lambda: town.backfilled(hook))
     shop.server.plan(trouble, 2, status=500)
     await promo(town, "opted_out")
     await eventually(lambda: town.has(shop.got), 20)

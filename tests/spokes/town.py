@@ -160,6 +160,10 @@ class Town:
         """What was found, for `eventually`."""
         return found
 
+    async def backfilled(self, connection: Any) -> bool:
+        """Whether everybody's state was planned for a connection."""
+        return bool((await self.ok("GET", f"/api/v2/connections/{connection['id']}"))["backfilled"])
+
     async def settled(self, seconds: float = PATIENCE) -> None:
         """Returns when every pair is in sync."""
 
