@@ -14,7 +14,7 @@ CODE := src tests scripts $(wildcard bench) $(wildcard examples)
 
 export PYTHON
 
-.PHONY: help run test check bench features openapi constraints install install-test clean
+.PHONY: help run test check bench features docs constraints install install-test clean
 
 help: ## show what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,9 @@ bench: install-test ## measure throughput and latency on this machine
 features: ## list the features that passing tests of the last run show
 	@.venv/bin/python tests/feature_report.py
 
-openapi: install-test ## write docs/openapi.json from the doors that exist
+docs: install-test ## write the reference pages and docs/openapi.json from the code
 	@.venv/bin/python scripts/openapi.py
+	@.venv/bin/python scripts/docs.py
 
 constraints: install-test ## write the versions installed now into constraints.txt
 	@scripts/constraints.sh
