@@ -1,0 +1,137 @@
+"""Commands and the running hub share one data folder: both work, and nobody stops a server that is not theirs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from database import apart, reachable_folder, remove_server
+from sayso.store import embedded
+
+pytestmark = pytest.mark.slow
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    place = reachable_folder()
+    yield place
+    remove_server(place)
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SAYSO_")}
+    return {**kept, "SAYSO_DATA_DIR": str(home)}
+
+
+def sayso(home: Path, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "sayso", *arguments, "--json"], env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def state(home: Path) -> embedded.State:
+    return apart(embedded.status(home)).state
+
+
+def waiting(home: Path) -> int:
+    """How many entries have no place in the log yet."""
+
+    async def count() -> int:
+        found = await embedded.status(home)
+        if found.server is None:
+            return 1
+        connection = await asyncpg.connect(found.server.dsn)
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM to_sequence"))
+        finally:
+            await connection.close()
+
+    return apart(count())
+
+
+@contextmanager
+def running(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sayso", *arguments], env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+
+
+def answers(port: int, process: "subprocess.Popen[str]") -> bool:
+    """Whether the hub is ready, waiting for it as long as it lives."""
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def test_a_command_alone_starts_the_server_and_stops_it_again(home: Path) -> None:
+    assert sayso(home, "client", "list") == {"items": []}
+    assert state(home) is embedded.State.STOPPED
+
+
+def test_commands_work_beside_the_running_hub_and_leave_it_running(home: Path) -> None:
+    port = free_port()
+    with running(home, "serve", "--port", str(port), "--json") as hub:
+        assert answers(port, hub)
+        made = sayso(home, "client", "create", "shop", "--scope", "email_preferences")
+        assert state(home) is embedded.State.RUNNING
+        body = f"grant_type=client_credentials&client_id={made['client_id']}&client_secret={made['client_secret']}".encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/oauth/token", body, timeout=20) as answer:
+            assert json.load(answer)["access_token"].startswith("sst_")
+        taken = subprocess.run(
+            [sys.executable, "-m", "sayso", "serve", "--port", str(port)],
+            env=environment(home),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert taken.returncode == 1 and f"--port {port + 1}" in taken.stderr and "Traceback" not in taken.stderr
+        hub.send_signal(signal.SIGTERM)
+        said, complained = hub.communicate(timeout=PATIENCE)
+        assert hub.returncode == 0, complained
+        assert json.loads(said)["url"] == f"http://127.0.0.1:{port}"
+    assert state(home) is embedded.State.STOPPED
+
+
+def test_a_worker_alone_gives_every_entry_its_place_and_ends_when_told(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("email\nada@example.com\n")
+    assert sayso(home, "import", str(tmp_path / "list.csv"), "--opt-outs")["new"] == 1
+    with running(home, "worker") as worker:
+        end = time.monotonic() + PATIENCE
+        while waiting(home) and time.monotonic() < end:
+            time.sleep(0.1)
+        worker.send_signal(signal.SIGINT)
+        worker.communicate(timeout=PATIENCE)
+        assert worker.returncode == 0
+    found = sayso(home, "verify")
+    assert found["ok"] and found["unsequenced"] == 0 and found["signed"] == found["size"] > 0
