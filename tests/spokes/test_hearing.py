@@ -74,6 +74,7 @@ async def test_a_genuine_call_that_nobody_can_read_is_kept(quiet_town: Town) -> 
     assert [row["state"] for row in await inbox(quiet_town)] == ["odd"]
     found = await quiet_town.ok("POST", f"/api/v2/connections/{source['id']}/run")
     assert found["understood"] == 0
+    assert (await quiet_town.ok("GET", f"/api/v2/connections/{source['id']}"))["odd_calls"] == 1
 
 
 async def test_probes_change_nothing_and_strangers_find_nothing(quiet_town: Town) -> None:

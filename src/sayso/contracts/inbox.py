@@ -35,5 +35,8 @@ class Inbox(Protocol):
     async def left(self, before: int, limit: int) -> Sequence[Kept]:
         """Calls kept before a time (microseconds) whose facts were never recorded, oldest first."""
 
+    async def count_odd(self, connection: UUID) -> int:
+        """How many calls of one connection wait for a person to look at them."""
+
     async def odd(self, connection: UUID, limit: int) -> Sequence[Kept]:
         """Calls of one connection that nobody could read so far, oldest first."""

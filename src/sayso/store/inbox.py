@@ -57,6 +57,11 @@ class PostgresInbox:
         """Calls that could not be read."""
         return await self._read("odd_calls", connection, limit)
 
+    async def count_odd(self, connection: UUID) -> int:
+        """How many calls could not be read."""
+        async with borrowed(self._pool) as borrow:
+            return int(await borrow.fetchval(QUERIES["count_odd_calls"], connection))
+
     async def _read(self, query: str, *args: object) -> list[Kept]:
         """Calls that still open; one whose key was destroyed is past helping and left out."""
         vault, found = self._tools.vault, []

@@ -22,3 +22,7 @@ SELECT id, connection, received_at, day, sealed FROM inbox WHERE state = 'new' A
 -- name: odd_calls
 -- Calls of one connection that could not be read, to be tried again after a mend.
 SELECT id, connection, received_at, day, sealed FROM inbox WHERE state = 'odd' AND connection = $1 ORDER BY received_at LIMIT $2;
+
+-- name: count_odd_calls
+-- How many calls of one connection wait for a person to look at them.
+SELECT count(*) FROM inbox WHERE state = 'odd' AND connection = $1;

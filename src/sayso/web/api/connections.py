@@ -39,6 +39,7 @@ _SCHEMA: Final[dict[str, Any]] = {
         "cause": {"type": ["string", "null"]}, "settings": {"type": "object"},
         "secrets_set": {"type": "array", "items": {"type": "string"}}, "hook_url": {"type": ["string", "null"]},
         "backfilled": {"type": "boolean"}, "pulled_at": {"type": ["string", "null"]}, "created_at": {"type": "string"},
+        "odd_calls": {"type": "integer", "description": "Calls kept for a person to look at; on one connection only."},
         "secret": {"type": "string", "description": "The signing secret of a new webhook; shown this once."},
     },
 }  # fmt: skip
@@ -113,9 +114,11 @@ async def add_connection(request: Request, caller: Admin) -> Response:
 
 @router.get("/{connection_id}", **door("Show a connection", scopes=_SCOPES, answer=_SCHEMA, gives=_EXAMPLE, problems=("not_found",)))
 async def show_connection(request: Request, connection_id: str, _: Admin) -> Response:
-    """One connection, without its secrets."""
+    """One connection, without its secrets. `odd_calls` are those of its calls that nobody could read fully: `run` reads them again."""
     parts = spoke_parts(request)
-    return JSONResponse(shown(await found(parts, connection_id), parts, hub_of(request).public_url))
+    connection = await found(parts, connection_id)
+    answer = shown(connection, parts, hub_of(request).public_url)
+    return JSONResponse({**answer, "odd_calls": await parts.ears.inbox.count_odd(connection.id)})
 
 
 @router.patch(
