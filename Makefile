@@ -14,7 +14,7 @@ CODE := src tests scripts $(wildcard bench) $(wildcard examples)
 
 export PYTHON
 
-.PHONY: help run test check bench features docs constraints install install-test clean
+.PHONY: help run test check bench features docs constraints connector install install-test clean
 
 help: ## show what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ install:
 
 install-test:
 	@scripts/install.sh test
+
+connector: install ## begin a new connector that passes its suite at once (name=acme)
+	@[ -n "$(name)" ] || { echo "Name it: make connector name=acme"; exit 2; }
+	@.venv/bin/sayso connector new $(name)
 
 clean: ## remove what make made; the data folder stays
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .features.json

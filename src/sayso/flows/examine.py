@@ -60,7 +60,7 @@ def _ledger(signed: Signed | None, noted: str | None, key: VerifierKey, queue: Q
     if signed is None:
         if noted is not None:
             return [Finding("anchor", "fail", "a checkpoint was signed once, and the database holds none: it was put back or emptied",
-                            "restore the newest backup; docs/how-to/rollback")]  # fmt: skip
+                            "restore the newest backup, or sayso accept-rollback")]  # fmt: skip
         level: Level = "warn" if queue.waiting else "ok"
         return [Finding("ledger", level, "nothing was signed yet", "sayso worker" if queue.waiting else "")]
     opened = _opened(signed.note, key)
@@ -75,7 +75,10 @@ def _ledger(signed: Signed | None, noted: str | None, key: VerifierKey, queue: Q
         ]
     if kept.size > signed.size or (kept.size == signed.size and kept.root != signed.root):
         what = f"the checkpoint of size {kept.size:,} kept outside the database contradicts the database's ({signed.size:,})"
-        return [ledger, Finding("anchor", "fail", what, "restore the newest backup; sayso verify names what differs")]
+        return [
+            ledger,
+            Finding("anchor", "fail", what, "sayso verify names what differs; restore the newest backup, or sayso accept-rollback"),
+        ]
     return [ledger, Finding("anchor", "ok", f"the newest checkpoint outside the database has size {kept.size:,}")]
 
 
