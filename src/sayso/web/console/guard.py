@@ -51,6 +51,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith("/static/"):
+                    headers["Cache-Control"] = "no-cache"
             await send(message)
 
         if Headers(scope=scope).get("host", "").lower() not in self.hosts:

@@ -82,10 +82,8 @@ def thousands(number: int) -> str:
 
 
 def icon(name: str) -> Markup:
-    """A small drawing from the icon sheet; it says nothing that a word beside it does not say as well."""
-    return Markup('<svg class="icon" aria-hidden="true" width="16" height="16"><use href="/static/icons.svg#{}"></use></svg>').format(
-        escape(name)
-    )
+    """A small drawing from the sheet of icons in every page; it says nothing that a word beside it does not say as well."""
+    return Markup('<svg class="icon" aria-hidden="true" width="16" height="16"><use href="#i-{}"></use></svg>').format(escape(name))
 
 
 _ENVIRONMENT.filters.update(dated=dated, day=day, minute=minute, thousands=thousands)
