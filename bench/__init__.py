@@ -1,0 +1,1 @@
+"""Speed, measured beside its limit in the same run on the same machine. `python -m bench --help`."""

@@ -1,0 +1,227 @@
+"""The figures: each measures the hub and its limit in turn, in the same run, three times over."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import median
+
+import aiohttp
+import asyncpg
+
+from bench import load
+from bench.hub import Bench, free_port
+from bench.people import address_of, contact_of
+from bench.rows import copy_rows, pgbench
+
+ROUNDS = 3
+ANSWER_BYTES = 620
+CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `ratio` is ours ÷ limit of each round, or the plain value where `limit` is empty."""
+
+    name: str
+    limit: str
+    least: str
+    aim: str
+    unit: str
+    ours: list[float]
+    beside: list[float] = field(default_factory=list)
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours ÷ limit, round by round."""
+        return [a / b for a, b in zip(self.ours, self.beside, strict=True)] if self.beside else self.ours
+
+    def as_json(self) -> dict[str, object]:
+        """The figure for machines."""
+        return {
+            "name": self.name, "limit": self.limit, "least": self.least, "aim": self.aim, "unit": self.unit,
+            "ours": self.ours, "beside": self.beside, "median": median(self.ratios), "lowest": min(self.ratios), "highest": max(self.ratios),
+        }  # fmt: skip
+
+
+async def in_turn(ours: Callable[[], Awaitable[float]], beside: Callable[[], Awaitable[float]]) -> tuple[list[float], list[float]]:
+    """Both measured in turn, round by round, so that a machine that slows down slows both."""
+    mine, other = [], []
+    for _ in range(ROUNDS):
+        mine.append(await ours())
+        other.append(await beside())
+    return mine, other
+
+
+@asynccontextmanager
+async def peer(*arguments: str) -> AsyncIterator[int]:
+    """One of bench.peers on a free port, until the block ends."""
+    port = free_port()
+    kind, *rest = arguments
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.peers", kind, str(port), *rest)
+    try:
+        for _ in range(300):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            except OSError:
+                await asyncio.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def single_checks(hub: Bench, people: int) -> list[Figure]:
+    """Single checks over HTTP beside a raw echo, and beside the home-made way."""
+
+    def checks() -> Awaitable[float]:
+        return load.throughput(hub.port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
+
+    async with peer("echo", str(ANSWER_BYTES)) as port:
+        name = "single checks/s over HTTP, one process, 64 connections, strong and logged"
+        echo = await in_turn(
+            checks, lambda: load.throughput(port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
+        )
+    await _homemade_people(hub.dsn, people)
+    async with peer("homemade", hub.dsn) as port:
+        made = await in_turn(
+            checks, lambda: load.throughput(port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
+        )
+    return [
+        Figure(name, "raw ASGI echo of the same bytes", "0.25", "0.4", "×", *echo),
+        Figure("the same", "FastAPI + SQLAlchemy + PostgreSQL, no log", "8", "14", "×", *made),
+    ]
+
+
+async def _homemade_people(dsn: str, people: int) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS homemade_preference (contact_id text PRIMARY KEY, email text, opted_out boolean, promotional text)"
+        )
+        if not await connection.fetchval("SELECT count(*) FROM homemade_preference"):
+            rows = ((contact_of(n), address_of(n), False, ("not_set", "opted_out", "opted_in")[n % 3]) for n in range(people))
+            await connection.copy_records_to_table("homemade_preference", records=rows, timeout=300)
+            await connection.execute("VACUUM (ANALYZE) homemade_preference", timeout=300)
+    finally:
+        await connection.close()
+
+
+async def batch_checks(hub: Bench, people: int) -> Figure:
+    """Batches of 1,000 checks beside plain look-ups of 1,000 keys."""
+    chance = random.Random(3)
+
+    async def ours() -> float:
+        bodies = [
+            json.dumps(
+                {
+                    "defaults": {"channel": "email", "category": "promotional", "country": "US"},
+                    "items": [{"contact_id": contact_of(n), "address": address_of(n)} for n in chance.sample(range(people), 1000)],
+                }
+            )
+            for _ in range(12)
+        ]
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
+            start = time.perf_counter()
+            for body in bodies:
+                async with session.post("/api/v2/send_checks:batch", data=body) as answer:
+                    if answer.status != 200 or len((await answer.json())["items"]) != 1000:
+                        raise RuntimeError("a batch was not answered whole")
+            return 12_000 / (time.perf_counter() - start)
+
+    connection = await asyncpg.connect(hub.dsn)
+    ids = [row["id"] for row in await connection.fetch("SELECT id FROM subject LIMIT 20000")]
+
+    async def beside() -> float:
+        start = time.perf_counter()
+        for _ in range(12):
+            await connection.fetch("SELECT * FROM subject WHERE id = ANY($1) AND shard = ANY($2)", *_keys(chance.sample(ids, 1000)))
+        return 12_000 / (time.perf_counter() - start)
+
+    try:
+        return Figure(
+            "batch checks/s, 1,000 a request, logged",
+            "asyncpg = ANY look-ups of 1,000 keys",
+            "0.08",
+            "0.2",
+            "×",
+            *await in_turn(ours, beside),
+        )
+    finally:
+        await connection.close()
+
+
+def _keys(ids: list[bytes]) -> tuple[list[bytes], list[int]]:
+    return ids, sorted({one[0] for one in ids})
+
+
+async def opt_outs(hub: Bench) -> list[Figure]:
+    """Durable opt-outs one by one beside pgbench's single-row updates, and in batches beside COPY of the rows they write."""
+    counter = iter(range(1_000_000_000))
+
+    async def singles() -> float:
+        seconds, done = 4.0, 0
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
+            end = time.perf_counter() + seconds
+
+            async def client() -> None:
+                nonlocal done
+                while time.perf_counter() < end:
+                    path = f"/api/v2/contacts/s-{next(counter)}/email_preferences"
+                    async with session.post(path, data='{"email_pref_promotional":"opted_out"}') as answer:
+                        await answer.read()
+                        if answer.status != 200:
+                            raise RuntimeError(f"an opt-out was answered {answer.status}")
+                    done += 1
+
+            start = time.perf_counter()
+            await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
+            return done / (time.perf_counter() - start)
+
+    async def batches() -> float:
+        bodies = [
+            json.dumps({"items": [{"contact_id": f"s-{next(counter)}", "email_pref_promotional": "opted_out"} for _ in range(1000)]})
+            for _ in range(3)
+        ]
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
+            start = time.perf_counter()
+            for body in bodies:
+                async with session.post("/api/v2/email_preferences:batch", data=body) as answer:
+                    await answer.read()
+                    if answer.status != 200:
+                        raise RuntimeError(f"a batch was answered {answer.status}")
+            return 3_000 / (time.perf_counter() - start)
+
+    one = await in_turn(singles, lambda: pgbench(hub))
+    many = await in_turn(batches, lambda: copy_rows(hub.dsn))
+    return [
+        Figure("durable opt-outs/s over HTTP, 64 connections", "pgbench single-row update, 8 clients", "0.25", "0.5", "×", *one),
+        Figure("durable opt-outs/s in batches of 1,000", "COPY of all the rows they write", "0.05", "0.2", "×", *many),
+    ]
+
+
+async def latency(hub: Bench, people: int) -> Figure:
+    """p99 of a check at a steady 1,000 a second, while opt-outs are written as fast as the hub takes them."""
+    counter = iter(range(1_000_000_000))
+    stop = asyncio.Event()
+
+    async def writing() -> None:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
+            while not stop.is_set():
+                items = [{"contact_id": f"i-{next(counter)}", "email_pref_promotional": "opted_out"} for _ in range(200)]
+                async with session.post("/api/v2/email_preferences:batch", data=json.dumps({"items": items})) as answer:
+                    await answer.read()
+
+    writer = asyncio.create_task(writing())
+    taken = [await load.latencies(hub.port, token=hub.token, people=people, per_second=1000, seconds=4) for _ in range(ROUNDS)]
+    stop.set()
+    await writer
+    return Figure(
+        "p99 of a check at 1,000/s while opt-outs are written", "", "20 ms", "5 ms", "ms", [load.percentile(one, 0.99) for one in taken]
+    )

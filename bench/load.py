@@ -1,0 +1,86 @@
+"""Load: wrk for throughput, a paced client for latency. Both stop by themselves and talk to loopback only."""
+
+import asyncio
+import json
+import random
+import re
+import shutil
+import tempfile
+import time
+
+import aiohttp
+
+SCRIPT = """
+math.randomseed({seed})
+local made = {{}}
+for n = 1, 20000 do
+  local i = math.random(0, {people} - 1)
+  made[n] = wrk.format("POST", "{path}", {{["Authorization"] = "Bearer {token}", ["Content-Type"] = "application/json"}}, {body})
+end
+local n = 0
+request = function()
+  n = n % #made + 1
+  return made[n]
+end
+"""
+CHECK = (
+    """string.format('{"contact_id":"c-%d","address":"p%d@example.com","channel":"email","category":"promotional","country":"US"}', i, i)"""
+)
+
+
+def have_wrk() -> bool:
+    """Whether wrk is installed (Debian: apt-get install wrk)."""
+    return shutil.which("wrk") is not None
+
+
+async def throughput(
+    port: int, path: str, *, token: str, people: int, body: str = CHECK, seconds: float = 4, connections: int = 64, seed: int = 1
+) -> float:
+    """Requests per second that were answered 2xx, from one thread of wrk."""
+    text = SCRIPT.format(seed=seed, people=people, path=path, token=token, body=body)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(text)
+        script.flush()
+        run = await asyncio.create_subprocess_exec(
+            "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script.name, f"http://127.0.0.1:{port}",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said = (await run.communicate())[0].decode()
+    if "Non-2xx" in said or "Requests/sec" not in said:
+        raise RuntimeError(f"the server on {port} did not answer as it should:\n{said}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]  # it is in there
+
+
+async def latencies(port: int, *, token: str, people: int, per_second: int, seconds: float) -> list[float]:
+    """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting)."""
+    chance, taken = random.Random(7), []
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256)) as session:
+
+        async def one(due: float) -> None:
+            n = chance.randrange(people)
+            body = json.dumps(
+                {"contact_id": f"c-{n}", "address": f"p{n}@example.com", "channel": "email", "category": "promotional", "country": "US"}
+            )
+            async with session.post("/api/v2/send_checks", data=body) as answer:
+                await answer.read()
+                if answer.status != 200:
+                    raise RuntimeError(f"a check was answered {answer.status}")
+            taken.append((time.perf_counter() - due) * 1000)
+
+        start, running = time.perf_counter(), set()
+        for n in range(int(per_second * seconds)):
+            due = start + n / per_second
+            if (ahead := due - time.perf_counter()) > 0:
+                await asyncio.sleep(ahead)
+            task = asyncio.create_task(one(due))
+            running.add(task)
+            task.add_done_callback(running.discard)
+        await asyncio.gather(*running)
+    return taken
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which this share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
