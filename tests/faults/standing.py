@@ -107,6 +107,12 @@ class Hub:
         """What the hub said on its standard error."""
         return (self.folder / "hub.log").read_text(errors="replace")[-4_000:]
 
+    def told(self) -> str:
+        """Everything that may explain a failure: whether the hub runs, what it said, and what its database said."""
+        state = "not started" if self.process is None else f"process {self.process.pid}, exit code {self.process.poll()}"
+        said = [place.read_text(errors="replace")[-3_000:] for place in sorted((self.folder / "postgres").glob("**/*.log"))]
+        return "\n".join([f"--- the hub: {state}", self.log, "--- its database", *said])
+
     async def ready(self, seconds: float = PATIENCE) -> None:
         """Returns when the hub says that it is ready; starts it again when it ended, as whoever watches it in production would."""
         arguments = self.process.args if self.process else []
@@ -142,8 +148,8 @@ class Hub:
             return 0, repr(nobody)
 
     async def prefer(self, contact: str, **fields: Any) -> tuple[int, Any]:
-        """Writes a contact's preferences."""
-        body = {"email": f"{contact}@example.com", "country": "US", **fields}
+        """Writes a contact's preferences, as somebody who knows what the person wants."""
+        body = {"email": f"{contact}@example.com", "country": "US", "email_pref_consent_method": "explicit", **fields}
         return await self.ask("POST", f"/api/v2/contacts/{contact}/email_preferences", body)
 
     async def check(self, contact: str, seconds: float = PATIENCE) -> tuple[int, Any]:
@@ -218,6 +224,9 @@ async def standing(
                 await hub.ready()
                 await hub.enrol()
             yield hub
+        except BaseException as error:
+            error.add_note(hub.told())
+            raise
         finally:
             if hub.process is not None:
                 members = family(hub.process.pid)
