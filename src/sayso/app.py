@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
 
+from sayso.audience_wiring import screening_of
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
 from sayso.contracts.spokes import Connection
@@ -15,7 +16,7 @@ from sayso.opening import Parts, microseconds
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import changes, connections, propagation, webhooks
+from sayso.web.api import audiences, changes, connections, propagation, webhooks
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
@@ -53,7 +54,8 @@ def web_app(parts: Parts) -> ASGIApp:
         health_router(ready=lambda: is_ready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
     )
     app.state.spokes = spoke_parts_of(parts)
-    for router in (hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
+    app.state.screening = screening_of(parts)
+    for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
     return HotLane(app, hub, asking)
 

@@ -1,0 +1,109 @@
+"""Refresh: brings the decision snapshot up to a census: whole where there is none that fits, else by what changed since."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sayso.contracts.audience import Census, Draft, Engine, Known, Line, Stand
+from sayso.contracts.book import Key
+from sayso.contracts.gatehouse import Found
+from sayso.contracts.ground import Ground
+from sayso.flows.check import Question, people_of
+from sayso.rules.audience import Profile, Recipe, channels_of, nobody, reach_of, recipe_of, shadows, stranger, united
+from sayso.rules.gate import Ask
+from sayso.rules.subjects import ADDRESS_KIND, CONTACT, Address
+from sayso.rules.words import CHANNELS
+
+OVERLAY: Final = 20_000
+"""Subjects that may have changed before a new snapshot is written; fewer are laid over the kept one."""
+SOMEBODY: Final = Key(CONTACT, "")
+"""Says to a question that it names a contact; which one, the rows say."""
+SHARE: Final = 3
+"""More than one changed entry for this many subjects, and reading everybody is quicker than reading who changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A snapshot, and the lines to lay over it, that together say how everybody stands at a census. `rebuilt`: everybody was read."""
+
+    stand: Stand
+    changed: tuple[Line, ...]
+    rebuilt: bool
+
+
+async def refresh(*, census: Census, engine: Engine, ground: Ground) -> Fresh:
+    """The snapshot as of this census. Raises Unavailable, and OSError where the data folder cannot be written."""
+    recipe = recipe_of(ground.catalogue, ground.window)
+    stand = await asyncio.to_thread(engine.stand)
+    if stand is None or not await _is_of(stand, recipe, census):
+        return await _rebuilt(recipe, census, engine)
+    if (census.revision.log_size - stand.revision.log_size) * SHARE > max(stand.subjects, OVERLAY):
+        return await _rebuilt(recipe, census, engine)
+    changed: list[Line] = []
+    draft: Draft | None = None
+    try:
+        async for members, everybody in census.changed(stand.revision.log_size):
+            changed += await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at)
+            if draft is None and len(changed) > OVERLAY:
+                draft = await asyncio.to_thread(engine.draft, _fixed(recipe), stand)
+            if draft is not None:
+                await asyncio.to_thread(draft.add, changed)
+                changed = []
+        if draft is not None:
+            stand = await asyncio.to_thread(draft.keep, recipe.key(), census.revision)
+    finally:
+        if draft is not None:
+            await asyncio.to_thread(draft.close)
+    return Fresh(stand, tuple(changed), rebuilt=False)
+
+
+async def _is_of(stand: Stand, recipe: Recipe, census: Census) -> bool:
+    """Whether a snapshot says what profiles say today, and was made of this very log: one put back from a backup has another past."""
+    size = stand.revision.log_size
+    if stand.recipe != recipe.key() or stand.revision.log != census.revision.log or size > census.revision.log_size:
+        return False
+    return size == 0 or await census.entry_at(size - 1) == stand.revision.head
+
+
+async def _rebuilt(recipe: Recipe, census: Census, engine: Engine) -> Fresh:
+    draft = await asyncio.to_thread(engine.draft, _fixed(recipe), None)
+    try:
+        async for members, everybody in census.everybody():
+            lines = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at)
+            await asyncio.to_thread(draft.add, lines)
+        return Fresh(await asyncio.to_thread(draft.keep, recipe.key(), census.revision), (), rebuilt=True)
+    finally:
+        await asyncio.to_thread(draft.close)
+
+
+def _fixed(recipe: Recipe) -> tuple[Profile, Profile, Profile]:
+    return nobody(recipe), stranger(recipe), ()
+
+
+def _lines(members: Sequence[Known], everybody: Mapping[str, Known], recipe: Recipe, now: int) -> list[Line]:
+    rows = {sub: known.row for sub, known in everybody.items()}
+    return [_line(known, everybody, Found(None, None, (), rows), recipe, now) for known in members]
+
+
+def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Recipe, now: int) -> Line:
+    """What the snapshot says about one subject: the gate's answers to every question that names it alone."""
+    row = known.row
+    if row.kind == CONTACT:
+        kinds = {link.kind for link in row.state.links.values()}
+        reached = [channel for channel in CHANNELS if ADDRESS_KIND[channel] in kinds]
+        elsewhere = [channel for channel in CHANNELS if channel not in reached][:1]
+        alone = Found(row, None, (), found.linked)
+        profile = united(
+            reach_of(
+                (channel if channel in reached else "",), people_of(Question(Ask(channel, None), SOMEBODY, None), alone)[0], recipe, now
+            )
+            for channel in (*reached, *elsewhere)
+        )
+        return Line(known.id, b"", 0, profile, shadow=False)
+    channels = channels_of(row.kind)
+    question = Question(Ask(channels[0], None), None, Address(row.kind, "", ""))
+    people_there = people_of(question, Found(None, row, (), found.linked))
+    owners = [everybody[sub].id for sub, link in row.state.links.items() if link.kind == CONTACT and sub in everybody]
+    profile = united(reach_of(channels, person, recipe, now) for person in people_there)
+    return Line(known.id, owners[0] if len(owners) == 1 else b"", len(owners), profile, shadows(row.state))

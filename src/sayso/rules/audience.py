@@ -1,0 +1,248 @@
+"""What a decision snapshot says: each subject's verdicts as codes, so that whole audiences can be judged by joining.
+
+A *profile* is what the gate answers about one subject, for every channel, category and brand that matters, once where the law asks for
+consent on the channel and once where it does not: it holds codes and countries, no names, no times, no entries. Profiles are made by
+asking the gate itself. Where a profile cannot say (a pause runs, somebody was left out) it says so, and the gate has to be asked.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
+
+from sayso.rules import law
+from sayso.rules.catalogue import Catalogue, Category
+from sayso.rules.countries import COUNTRIES
+from sayso.rules.gate import ALLOWING, DAY, Ask, Person, may_send
+from sayso.rules.state import EMPTY, State
+from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address
+from sayso.rules.words import ANY, CHANNELS
+
+NOBODY: Final = 0
+"""Place of the profile of an address that nobody has ever said a word about."""
+STRANGER: Final = 1
+"""Place of the profile of a contact that nobody knows."""
+UNSURE: Final = 2
+"""Place of the empty profile: the gate has to be asked."""
+ELSEWHERE: Final = "ZZ"
+"""Stands for a place that is no country (user-assigned in ISO 3166): judged by the strictest regime."""
+
+EVERYDAY_EMAIL: Final = r"[A-Za-z0-9_-]+(?:[.+][A-Za-z0-9_-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+"""RE2 for addresses whose matching form is their lower case; besides, no `--` behind the @ and no special top-level domain."""
+SPECIAL_TOPS: Final = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+EVERYDAY_CONTACT: Final = r"[!-~](?:[ -~]{0,253}[!-~])?"
+"""RE2 for contact ids that are their own matching form."""
+
+Codes = tuple[str, ...]
+
+
+class Facet(NamedTuple):
+    """The gate's codes for one kind of message: where the law asks for consent on the channel, and where it does not."""
+
+    closed: Codes
+    open: Codes
+
+
+Facets = tuple[tuple[tuple[str, str, str], Facet | None], ...]
+
+
+class Reach(NamedTuple):
+    """One person whom messages to a subject reach: stated countries, and facets by (channel, brand, category).
+
+    Channel "" is every channel that is not named; brand "" is a question that names none, `*` a brand that is not named here; category
+    "" is any that cannot be refused. A facet None says that only the gate can tell.
+    """
+
+    countries: tuple[str, ...]
+    facets: Facets
+
+
+Profile = tuple[Reach, ...]
+
+
+class Answer(NamedTuple):
+    """What a row of an audience is told: `reason` is the first code in the gate's order, which decides."""
+
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What profiles depend on besides people: the refusable categories, the conflict window, the rulebook."""
+
+    categories: tuple[Category, ...]
+    window: int
+    rulebook: str = law.RULEBOOK
+
+    def key(self) -> str:
+        """Text that is equal for recipes that give equal profiles."""
+        return json.dumps([[c.key for c in self.categories], self.window, self.rulebook])
+
+
+def recipe_of(catalogue: Catalogue, window: int) -> Recipe:
+    """The recipe of profiles under a catalogue."""
+    return Recipe(catalogue.refusable, window)
+
+
+def channels_of(kind: str) -> tuple[str, ...]:
+    """The channels that an address of this kind serves."""
+    return tuple(channel for channel in CHANNELS if ADDRESS_KIND[channel] == kind)
+
+
+@lru_cache(maxsize=len(CHANNELS))
+def probes(channel: str) -> tuple[str | None, str | None]:
+    """A country where the law asks for consent on the channel, and one where it does not (the same where there is none)."""
+    is_open = {country: channel in law.regime_for((country,), channel, None).open_channels for country in sorted(COUNTRIES)}
+    closed = next((country for country, free in is_open.items() if not free), None)
+    return closed, next((country for country, free in is_open.items() if free), closed)
+
+
+def shadows(state: State) -> bool:
+    """Whether this row may deny as a look-alike of another address."""
+    stamps = any(stamp.out for stamp in state.strong.values())
+    return stamps or bool(state.pauses) or any(state.blocks[name].on for name in ("blacklist", "complaint") if name in state.blocks)
+
+
+def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int) -> Reach:
+    """What the gate says about one person on some channels, on which it reads the same rows; "" is any channel without an address.
+
+    Look-alikes are left out of it: who asks knows the spelling, this does not.
+    """
+    countries = tuple(sorted({row.place.country for row in person.rows if row.place}))
+    placeless = replace(person, row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
+    rows = (*placeless.rows, *placeless.linked)
+    if not any(row.strong or row.weak or row.blocks or row.soft or row.pauses for row in rows):
+        return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
+    timed = any(pause.until > now - DAY for row in rows for pause in row.pauses.values())
+    return Reach(countries, _facets(channels, placeless, recipe, timed=timed))
+
+
+def _placeless(row: State | None) -> State | None:
+    return replace(row, place=None) if row is not None and row.place is not None else row
+
+
+@lru_cache(maxsize=256)
+def _quiet(channels: tuple[str, ...], missing: str, no_address: bool, recipe: Recipe) -> Facets:
+    """The facets of somebody who never said anything; the same for all of them."""
+    return _facets(channels, Person("", None, None if no_address else EMPTY, missing=missing), recipe, timed=False)
+
+
+def _facets(channels: tuple[str, ...], person: Person, recipe: Recipe, *, timed: bool) -> Facets:
+    named = {at.scope.brand for row in (*person.rows, *person.linked) for at in (*row.strong, *row.weak)} - {ANY}
+    brands: list[tuple[str, str | None]] = [("", None)]
+    if named:
+        brands += [(ANY, _other_than(named)), *((brand, brand) for brand in sorted(named))]
+    found: list[tuple[tuple[str, str, str], Facet | None]] = []
+    for channel in channels:
+        for name, brand in brands:
+            for category in recipe.categories:
+                facet = None if timed else _facet(Ask(channel or CHANNELS[0], category, brand), person, recipe)
+                found.append(((channel, name, category.key), facet))
+        found.append(((channel, "", ""), _facet(Ask(channel or CHANNELS[0], _MUST), person, recipe)))
+    return tuple(found)
+
+
+_EVER: Final = 1 << 62
+_MUST: Final = Category("must", "transactional", "", "", "", "asked of profiles")
+
+
+def _other_than(brands: Collection[str]) -> str:
+    """A brand that is none of these."""
+    return "".join(sorted(brands)) + "?"
+
+
+def _facet(ask: Ask, person: Person, recipe: Recipe) -> Facet:
+    closed, free = probes(ask.channel)
+    where_closed = _codes(ask, closed, person, recipe)
+    return Facet(where_closed, _codes(ask, free, person, recipe) if free != closed else where_closed)
+
+
+def _codes(ask: Ask, country: str | None, person: Person, recipe: Recipe) -> Codes:
+    asked = replace(ask, country=country)
+    # Whoever has a pause that may still run is not asked about here; the others' have ended.
+    found = may_send(asked, (person,), version=0, now=_EVER, window=recipe.window, default_country=None)
+    return tuple(dict.fromkeys(reason.code for reason in found.reasons))
+
+
+def united(reaches: Iterable[Reach]) -> Profile:
+    """The profile over everybody a message would reach, in the gate's order, equal ones once."""
+    return tuple(dict.fromkeys(reaches))
+
+
+def nobody(recipe: Recipe) -> Profile:
+    """The profile of an address that was never seen."""
+    return (reach_of(CHANNELS, Person("", None, EMPTY), recipe, 0),)
+
+
+def stranger(recipe: Recipe) -> Profile:
+    """The profile of a contact that nobody knows."""
+    return (reach_of(("",), Person(missing="unknown_state"), recipe, 0),)
+
+
+def told(profile: Profile, ask: Ask, default_country: str | None) -> Answer | None:
+    """What the gate would answer about a subject with this profile; None when it has to be asked itself.
+
+    The question must name a category and hold no fault.
+    """
+    if ask.category is None or ask.fault:
+        raise ValueError("a question with a fault is not a profile's to answer")
+    reaches = [(reach.countries, dict(reach.facets)) for reach in profile]
+    serving = [reach for reach in reaches if (ask.channel, "", "") in reach[1]] or [reach for reach in reaches if ("", "", "") in reach[1]]
+    answers: list[Codes] = []
+    for places, facets in serving:
+        facet = _found(facets, ask, ask.category)
+        if facet is None:
+            return None
+        countries = tuple(sorted({country for country in (ask.country, *places) if country}))
+        is_open = ask.channel in law.regime_for(countries, ask.channel, default_country).open_channels
+        answers.append(facet.open if is_open else facet.closed)
+    if not answers:
+        return None
+    denials = [codes for codes in answers if not set(codes).issubset(ALLOWING)]
+    return Answer(not denials, (denials or answers)[0][0])
+
+
+def _found(facets: dict[tuple[str, str, str], Facet | None], ask: Ask, category: Category) -> Facet | None:
+    channel = ask.channel if (ask.channel, "", "") in facets else ""
+    if not category.refusable:
+        return facets.get((channel, "", ""))
+    for brand in (ask.brand or "", ANY if ask.brand else "", ""):
+        if (channel, brand, category.key) in facets:
+            return facets[channel, brand, category.key]
+    return None
+
+
+def to_json(profile: Profile) -> Any:
+    """The profile as JSON, without names or times."""
+    return [[list(r.countries), [[*where, list(map(list, facet)) if facet else None] for where, facet in r.facets]] for r in profile]
+
+
+def from_json(body: Any) -> Profile:
+    """The profile that `to_json` wrote. Raises ValueError or TypeError for anything else."""
+    return tuple(
+        Reach(
+            tuple(countries),
+            tuple(((c, b, k), Facet(tuple(facet[0]), tuple(facet[1])) if facet else None) for c, b, k, facet in facets),
+        )
+        for countries, facets in body
+    )
+
+
+def addressed(channel: str, raw: str, region: str | None) -> tuple[Address | None, str]:
+    """The address that a row names, or the code that says why nothing can be sent to it."""
+    try:
+        return parse_address(channel, raw, default_region=region), ""
+    except InvalidAddress:
+        for other in ("email", "sms"):
+            if ADDRESS_KIND[other] == ADDRESS_KIND[channel]:
+                continue
+            try:
+                parse_address(other, raw, default_region=region)
+            except InvalidAddress:
+                continue
+            return None, "channel_mismatch"
+        return None, "invalid_address"
