@@ -5,18 +5,18 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
 
-from sayso.audience_wiring import screening_of
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
+from sayso.contracts.ledger import LedgerRolledBack
 from sayso.contracts.spokes import Connection
 from sayso.flows.deliver import Round, deliver
 from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
-from sayso.opening import Parts, microseconds
+from sayso.opening import Parts, compare_log, microseconds
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import audiences, changes, connections, propagation, webhooks
+from sayso.web.api import changes, connections, propagation, webhooks
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
@@ -51,33 +51,37 @@ def web_app(parts: Parts) -> ASGIApp:
     app.include_router(gate_router(asking))
     app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
     app.include_router(
-        health_router(ready=lambda: is_ready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
+        health_router(unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
     )
     app.state.spokes = spoke_parts_of(parts)
-    app.state.screening = screening_of(parts)
-    for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
+    for router in (hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
     return HotLane(app, hub, asking)
 
 
-async def is_ready(parts: Parts) -> bool:
-    """Whether the store is prepared and answers."""
+async def unready(parts: Parts) -> str:
+    """Why checks can only be denied just now; "" when the store is prepared, answers and is believed."""
     if not parts.ready.is_set():
-        return False
+        return "the store cannot be reached or is not prepared yet"
     try:
         await parts.log.newest()
     except Unavailable:
-        return False
-    return True
+        return "the store cannot be reached"
+    return f"checks deny, writes go on: {parts.doubt.why}" if parts.doubt.why else ""
 
 
 def duties_of(parts: Parts) -> Duties:
     """What a worker of this hub does."""
 
     async def sequence_once() -> Sequenced:
-        return await sequence(
-            log=parts.log, anchor=parts.anchor, origin=parts.keys.ledger_name, private=parts.keys.ledger_key, now=microseconds()
-        )
+        try:
+            return await sequence(
+                log=parts.log, anchor=parts.anchor, origin=parts.origin, private=parts.keys.ledger_key, now=microseconds()
+            )
+        except LedgerRolledBack as broken:
+            await parts.log.stop(str(broken))  # for every process: others may have no anchor to compare with
+            await compare_log(parts)
+            raise
 
     async def seal_once() -> int:
         return await seal(gatehouse=parts.gatehouse, book=parts.book)

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from sayso.commands import catalogue, client, config, connection, connector, demo, doctor, explain, import_, lift, screen, serve, verify
+from sayso.commands import (
+    accept_rollback,
+    catalogue,
+    client,
+    config,
+    connection,
+    connector,
+    demo,
+    doctor,
+    explain,
+    import_,
+    lift,
+    serve,
+    verify,
+)
 from sayso.commands.logs import log_to_stderr
 
 app = typer.Typer(
@@ -23,8 +37,8 @@ app.command()(serve.worker)
 app.command("demo")(demo.show_demo)
 app.command("import")(import_.import_list)
 app.command("explain")(explain.explain_address)
-app.command("screen")(screen.screen_list)
 app.command("verify")(verify.verify_ledger)
+app.command("accept-rollback")(accept_rollback.accept)
 app.command("doctor")(doctor.examine_hub)
 app.add_typer(client.app, name="client")
 app.add_typer(connection.app, name="connection")

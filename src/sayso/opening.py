@@ -18,7 +18,10 @@ from sayso.connectors.transport import Transport
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
 from sayso.contracts.ground import Ground
+from sayso.contracts.ledger import LedgerDamaged, LedgerRolledBack, origin_of
+from sayso.flows.compare import compare
 from sayso.keys import Keys
+from sayso.rules.notes import key_of
 from sayso.settings import Settings
 from sayso.store import embedded, migrate
 from sayso.store.book import PostgresBook
@@ -37,6 +40,7 @@ from sayso.web.hub import Current
 
 log = structlog.get_logger("sayso")
 KEPT_DAYS = 7
+ACCEPT = "restore the newest backup, or: sayso accept-rollback --reason TEXT (docs/explanation/rollback.md)"
 
 
 class PepperChanged(Exception):
@@ -46,6 +50,13 @@ class PepperChanged(Exception):
 def microseconds() -> int:
     """The process's clock, in microseconds since the epoch."""
     return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class Doubt:
+    """Why the store may not be believed ("" when it may): then every check is denied. A start begins with doubt."""
+
+    why: str = "the log was not compared with its anchor yet"
 
 
 @dataclass(slots=True)
@@ -62,18 +73,33 @@ class Parts:
     spokes: PostgresSpokes
     desk: PostgresDesk
     log: PostgresLog
-    anchor: AnchorFolder
     engine: Engine
     connectors: dict[str, Connector]
     wake: Wake
     current: Current
     ready: asyncio.Event
+    doubt: Doubt
+
+    @property
+    def origin(self) -> str:
+        """The origin of the log that grows now."""
+        return origin_of(self.keys.ledger_name, self.log.log)
+
+    @property
+    def anchor(self) -> AnchorFolder:
+        """The anchors of the log that grows now."""
+        return self.anchor_of(self.log.log)
+
+    def anchor_of(self, log: int) -> AnchorFolder:
+        """The anchors of a log."""
+        return AnchorFolder.of(self.settings.data_dir, origin_of(self.keys.ledger_name, log))
 
     async def tidy(self) -> None:
-        """Destroys what is kept for a limited time only: daily keys after seven days, and what they sealed."""
+        """Destroys what is kept for a limited time only: daily keys after seven days, what they sealed, and most old checkpoints."""
         async with borrowed(self.pool) as connection:
             for name in ("forget_daily_keys", "forget_calls", "forget_attempts", "forget_memos"):
                 await connection.execute(QUERIES[name], KEPT_DAYS)
+            await connection.execute(QUERIES["thin_checkpoints"], microseconds())
 
 
 async def database_of(settings: Settings) -> str:
@@ -98,7 +124,7 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
         lane = await open_pool(dsn, size=4, application="sayso-checks")
         stack.push_async_callback(_closed, lane)
         transport = await stack.enter_async_context(Transport(settings.webhook_allow))
-        wake, desk = Wake(dsn), PostgresDesk(pool)
+        wake, desk, doubt = Wake(dsn), PostgresDesk(pool), Doubt()
         parts = Parts(
             settings=settings,
             keys=keys,
@@ -106,16 +132,16 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
             pool=pool,
             tools=tools,
             book=PostgresBook(pool, tools, wake=wake.ring),
-            gatehouse=PostgresGatehouse(lane, keys.pepper, os.urandom, patience),
+            gatehouse=PostgresGatehouse(lane, keys.pepper, os.urandom, patience, doubt=lambda: doubt.why),
             spokes=PostgresSpokes(pool, tools),
             desk=desk,
             log=PostgresLog(pool),
-            anchor=AnchorFolder.of(settings.data_dir, keys.ledger_name),
             engine=Engine(transport, clock=microseconds, monotonic=time.monotonic),
             connectors=dict(registry.find().connectors),
             wake=wake,
             current=Current(Ground(microseconds, os.urandom, settings.conflict_window, settings.default_country), desk),
             ready=asyncio.Event(),
+            doubt=doubt,
         )
         with suppress(Unavailable):
             await prepare(parts)
@@ -128,7 +154,7 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
 
 
 async def prepare(parts: Parts) -> None:
-    """Brings the schema up to date, compares the pepper, reads the catalogue. Raises Unavailable while the store is down."""
+    """Brings the schema up to date, compares the pepper and the log. Raises Unavailable while the store is down."""
     async with _connected(parts.dsn) as connection:
         await migrate.migrate(connection)
         check = key_files.check_value(parts.keys.pepper)
@@ -139,7 +165,23 @@ async def prepare(parts: Parts) -> None:
         raise PepperChanged(
             "This data folder's pepper is not the one the database was written with; restore the keys folder that belongs to this database."
         )
+    await compare_log(parts)
     parts.ready.set()
+
+
+async def compare_log(parts: Parts) -> None:
+    """Compares the newest log with its anchor, and doubts the store or believes it again. Raises Unavailable."""
+    await parts.log.follow()
+    try:
+        await compare(log=parts.log, anchor=parts.anchor, key=key_of(parts.origin, parts.keys.ledger_key))
+    except (LedgerRolledBack, LedgerDamaged) as broken:
+        if parts.doubt.why != str(broken):
+            log.error("checks deny: the store is not as it was signed", problem=str(broken), fix=ACCEPT)
+        parts.doubt.why = str(broken)
+        if isinstance(broken, LedgerRolledBack):
+            await parts.log.stop(str(broken))
+    else:
+        parts.doubt.why = ""
 
 
 @asynccontextmanager
@@ -155,12 +197,12 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Reco
 
 
 async def _keep(parts: Parts) -> None:
-    """Once a second: whether the store answers, is prepared, and, where it is embedded, still runs; if not, starts it again."""
+    """Once a second: whether the store answers, is prepared and as it was signed, and, where embedded, runs; if not, starts it again."""
     while True:
         await asyncio.sleep(1.0)
         try:
             if parts.ready.is_set():
-                await parts.log.newest()
+                await compare_log(parts)
             else:
                 await prepare(parts)
         except Unavailable as down:

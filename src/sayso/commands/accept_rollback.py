@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from sayso.app import duties_of
 from sayso.commands.frame import USAGE, Failed, hub, run
 from sayso.commands.output import AsJson, show
 from sayso.contracts.ledger import LedgerDamaged
 from sayso.flows.accept_rollback import Accepted, LogBusy, NothingToAccept, accept_rollback
+from sayso.flows.sequence import sequence
+from sayso.opening import microseconds
 from sayso.rules.notes import key_of, key_text
 
 REASON_LENGTH = 1_000
@@ -44,7 +45,7 @@ async def _accept(reason: str) -> dict[str, Any]:
         except LedgerDamaged as damaged:
             raise Failed(f"the log contradicts itself: {damaged}", where="ledger", fix="restore a backup; sayso verify") from damaged
         await parts.log.follow()
-        await duties_of(parts).sequence()
+        await sequence(log=parts.log, anchor=parts.anchor, origin=parts.origin, private=private, now=microseconds())
         return _document(done, key_text(key_of(done.origin, private)))
 
 

@@ -2,6 +2,9 @@
 
 A *log* is one growing tree of entries. Its lock holder has a *turn*; everybody may read. An *anchor* remembers signed checkpoints
 outside the store, so that an old or rewritten store is noticed. Times are int microseconds, hashes 32 bytes.
+
+Logs are numbered. The newest one grows; the ones before it are closed: an operator accepted that the store was put back
+(flows/accept_rollback.py). Chains run on from one log into the next.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -11,6 +14,11 @@ from typing import Protocol
 from uuid import UUID
 
 from sayso.rules.tiles import TileKey
+
+
+def origin_of(name: str, log: int) -> str:
+    """The origin of a log by its number: the instance's name for the first (0), `name/2`, `name/3`, … for those after it."""
+    return f"{name}/{log + 1}" if log else name
 
 
 class LedgerRolledBack(Exception):
@@ -87,8 +95,14 @@ class Kept:
 class LogReader(Protocol):
     """Reading one log."""
 
+    async def size(self) -> int:
+        """How many entries the log has."""
+
     async def newest(self) -> Signed | None:
         """The newest stored checkpoint."""
+
+    async def stopped(self) -> str | None:
+        """Why this log may not be believed, as any process found; None when nothing is known against it."""
 
     async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The tiles with these keys, as far as they exist."""
@@ -121,12 +135,28 @@ class Turn(Protocol):
     async def keep(self, checkpoint: Signed) -> None:
         """Keeps a signed checkpoint."""
 
+    async def signed(self) -> Sequence[Signed]:
+        """All stored checkpoints, largest first."""
+
+    async def entry(self, entry: UUID) -> Waiting | None:
+        """One committed entry that waits for its place, or None."""
+
+    async def close(self, after: int, opening: Waiting, tiles: Mapping[TileKey, bytes], at: int) -> None:
+        """Closes this log for good and opens number `after`, in which `opening` is the only entry, with these tiles."""
+
 
 class Log(LogReader, Protocol):
     """One log, for reading and for turns."""
 
+    @property
+    def log(self) -> int:
+        """Its number."""
+
     def turn(self) -> AbstractAsyncContextManager[Turn | None]:
-        """A transaction that commits at its end; None when another process has the turn."""
+        """A transaction that commits at its end; None when another process has the turn, or the log is closed."""
+
+    async def stop(self, why: str) -> None:
+        """Marks the log as one that may not be believed, for every process and until it is closed."""
 
 
 class Audit(Protocol):
@@ -135,6 +165,9 @@ class Audit(Protocol):
     @property
     def log(self) -> int:
         """The log it is about."""
+
+    async def logs(self) -> Sequence[int]:
+        """The numbers of all logs, oldest first; the last one grows."""
 
     async def counts(self) -> tuple[int, int]:
         """How many places the log has given out, and how many entries exist at all (for progress)."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.contracts.ledger import Anchor, LedgerDamaged, LedgerRolledBack, Log, Signed, Turn
+from sayso.flows.compare import opened, refuse_shorter
 from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, ProofRefused, check_consistency, leaf_hash
-from sayso.rules.notes import Checkpoint, NoteMalformed, NoteRefused, VerifierKey, checkpoint_text, key_of, open_checkpoint, sign
+from sayso.rules.notes import Checkpoint, VerifierKey, checkpoint_text, key_of, sign
 from sayso.rules.tiles import (
     TileKey,
     TileMissing,
@@ -46,7 +47,7 @@ async def sequence(*, log: Log, anchor: Anchor, origin: str, private: Ed25519Pri
     Raises LedgerRolledBack when the log is shorter than or contradicts something signed, LedgerDamaged when it contradicts itself.
     """
     key = key_of(origin, private)
-    anchored = _opened(await anchor.last(), key)
+    anchored = opened(await anchor.last(), key)
     async with log.turn() as turn:
         appended = await _append(turn, anchored, batch) if turn else 0
     async with log.turn() as turn:
@@ -57,7 +58,7 @@ async def sequence(*, log: Log, anchor: Anchor, origin: str, private: Ed25519Pri
 async def _append(turn: Turn, anchored: Checkpoint | None, batch: int) -> int:
     size = await turn.size()
     newest = await turn.newest()
-    _refuse_shorter(size, anchored.size if anchored else 0, newest.size if newest else 0)
+    refuse_shorter(size, anchored.size if anchored else 0, newest.size if newest else 0)
     entries = await turn.waiting(batch)
     if not entries:
         return 0
@@ -74,11 +75,11 @@ async def _sign(turn: Turn, anchored: Checkpoint | None, anchor: Anchor, keys: t
     key, private = keys
     size = await turn.size()
     stored = await turn.newest()
-    newest = _opened(stored.note, key) if stored else None
+    newest = opened(stored.note, key) if stored else None
     if stored and newest and (newest.size, newest.root) != (stored.size, stored.root):
         raise LedgerRolledBack(f"the stored checkpoint of size {stored.size} is not the one that was signed")
     known = [checkpoint for checkpoint in (anchored, newest) if checkpoint]
-    _refuse_shorter(size, *(checkpoint.size for checkpoint in known))
+    refuse_shorter(size, *(checkpoint.size for checkpoint in known))
     if stored and newest == anchored and stored.size == size:
         return size
     root = await _root_after(turn, size, known)
@@ -114,18 +115,3 @@ async def _root_after(turn: Turn, size: int, known: Sequence[Checkpoint]) -> byt
     except ProofRefused as error:
         raise LedgerRolledBack(f"the log of {size} entries does not continue what was signed before: {error}") from error
     return root
-
-
-def _refuse_shorter(size: int, *signed: int) -> None:
-    longest = max(signed, default=0)
-    if size < longest:
-        raise LedgerRolledBack(f"the log has {size} entries, but {longest} were signed")
-
-
-def _opened(note: str | None, key: VerifierKey) -> Checkpoint | None:
-    if note is None:
-        return None
-    try:
-        return open_checkpoint(note.encode(), key)
-    except (NoteMalformed, NoteRefused) as error:
-        raise LedgerRolledBack(f"a kept checkpoint of {key.name} does not verify: {error}") from error

@@ -46,9 +46,10 @@ class PostgresGatehouse:
     """Answers checks. Open it before use and close it after; one a process, with a pool of its own."""
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes], patience: float = PATIENCE
-    ) -> None:
-        self._pool, self._pepper, self._chance, self._patience = pool, pepper, chance, patience
+        self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes], patience: float = PATIENCE,
+        *, doubt: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
+        self._pool, self._pepper, self._chance, self._patience, self._doubt = pool, pepper, chance, patience, doubt
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -63,9 +64,14 @@ class PostgresGatehouse:
             _fail([self._waiting.get_nowait()], Unavailable("the hub is shutting down"))
 
     async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
-        """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over."""
+        """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over.
+
+        Also while there is `doubt` (why the store may not be believed, "" for no doubt): an old copy is no better than none.
+        """
         if not queries:
             return []
+        if why := self._doubt():
+            raise Unavailable(f"the store may not be believed: {why}")
         waiting = _Waiting(queries)
         self._waiting.put_nowait(waiting)
         try:

@@ -26,12 +26,37 @@ _AUDIT_SECONDS = 3_600.0
 """How long one step of an audit may take: the first one sorts everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgresLog:
-    """One log of a database: reads take a connection each, a turn takes one for its transaction."""
+    """One log of a database: reads take a connection each, a turn takes one for its transaction. Only `follow` changes it."""
 
     pool: "Pool"
     log: int = 0
+
+    async def follow(self) -> None:
+        """Turns to the database's newest log: the one it was about may have been closed."""
+        async with borrowed(self.pool) as connection:
+            self.log = int(await connection.fetchval(QUERIES["log_newest"]))
+
+    def number(self, log: int) -> "PostgresLog":
+        """Another log of the same database."""
+        return PostgresLog(self.pool, log)
+
+    async def size(self) -> int:
+        """How many entries the log has."""
+        async with borrowed(self.pool) as connection:
+            return int(await connection.fetchval(QUERIES["log_size"], self.log))
+
+    async def stopped(self) -> str | None:
+        """Why this log may not be believed; None when nothing is known against it."""
+        async with borrowed(self.pool) as connection:
+            found: str | None = await connection.fetchval(QUERIES["log_stopped"], self.log)
+        return found
+
+    async def stop(self, why: str) -> None:
+        """Marks the log as one that may not be believed; the first reason stays."""
+        async with borrowed(self.pool) as connection:
+            await connection.execute(QUERIES["log_stop"], self.log, why)
 
     async def newest(self) -> Signed | None:
         """The newest stored checkpoint."""
@@ -57,10 +82,12 @@ class PostgresLog:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn | None]:
-        """A transaction that holds the log's lock and commits at its end; None when another process holds it."""
+        """A transaction that holds the log's lock and commits at its end; None when another process holds it, or the log is closed."""
+        log = self.log
         async with borrowed(self.pool) as connection, connection.transaction():
-            is_ours = await connection.fetchval(QUERIES["log_lock"], _LOCK_CLASS, self.log)
-            yield _PostgresTurn(connection, self.log) if is_ours else None
+            is_ours = await connection.fetchval(QUERIES["log_lock"], _LOCK_CLASS, log)
+            is_open = is_ours and await connection.fetchval(QUERIES["log_is_open"], log)
+            yield _PostgresTurn(connection, log) if is_open else None
 
     @asynccontextmanager
     async def audit(self) -> AsyncIterator["PostgresAudit"]:
@@ -91,15 +118,29 @@ class _PostgresTurn:
         return [Waiting(*row) for row in rows]
 
     async def append(self, size: int, entries: Sequence[Waiting], tiles: Mapping[TileKey, bytes]) -> None:
+        await self._place(self.log, size, entries, tiles)
+
+    async def _place(self, log: int, size: int, entries: Sequence[Waiting], tiles: Mapping[TileKey, bytes]) -> None:
         shards, ids = [entry.shard for entry in entries], [entry.id for entry in entries]
-        await self.connection.execute(QUERIES["log_append"], self.log, size, shards, ids)
+        await self.connection.execute(QUERIES["log_append"], log, size, shards, ids)
         await self.connection.execute(QUERIES["log_unqueue"], shards, ids)
         levels, places = [level for level, _ in tiles], [n for _, n in tiles]
-        await self.connection.execute(QUERIES["log_keep_tiles"], self.log, levels, places, list(tiles.values()))
+        await self.connection.execute(QUERIES["log_keep_tiles"], log, levels, places, list(tiles.values()))
 
     async def keep(self, checkpoint: Signed) -> None:
         values = (checkpoint.size, checkpoint.root, checkpoint.note, checkpoint.at)
         await self.connection.execute(QUERIES["log_keep_checkpoint"], self.log, *values)
+
+    async def signed(self) -> Sequence[Signed]:
+        return [Signed(*row) for row in await self.connection.fetch(QUERIES["log_signed_sizes"], self.log)]
+
+    async def entry(self, entry: UUID) -> Waiting | None:
+        row = await self.connection.fetchrow(QUERIES["log_waiting_entry"], entry.bytes[-1], entry)
+        return Waiting(*row) if row else None
+
+    async def close(self, after: int, opening: Waiting, tiles: Mapping[TileKey, bytes], at: int) -> None:
+        await self.connection.execute(QUERIES["log_open"], after, at, opening.id)
+        await self._place(after, 0, [opening], tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +149,14 @@ class PostgresAudit:
 
     connection: "Connection"
     log: int
+
+    def number(self, log: int) -> "PostgresAudit":
+        """The same view, about another log."""
+        return PostgresAudit(self.connection, log)
+
+    async def logs(self) -> Sequence[int]:
+        """The numbers of all logs, oldest first."""
+        return [row["id"] for row in await self.connection.fetch(QUERIES["log_numbers"])]
 
     async def counts(self) -> tuple[int, int]:
         """Places given out in this log, and entries in all."""

@@ -11,10 +11,10 @@ from sayso.contracts.spokes import Accuracy, Connection
 
 
 def health_router(
-    *, ready: Callable[[], Awaitable[bool]], accuracy: Callable[[], Awaitable[list[Accuracy]]],
+    *, unready: Callable[[], Awaitable[str]], accuracy: Callable[[], Awaitable[list[Accuracy]]],
     connections: Callable[[], Awaitable[list[Connection]]], log: LogReader,
 ) -> APIRouter:  # fmt: skip
-    """The routes; `ready` says whether the store answers and has the right schema."""
+    """The routes; `unready` says why checks can only be denied ("" when they can be answered)."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", response_class=Response, operation_id="livez")
@@ -25,9 +25,8 @@ def health_router(
     @router.get("/readyz", response_class=Response, operation_id="readyz")
     async def readyz() -> Response:
         """200 when checks can be answered with more than unknown_state; else 503."""
-        if await ready():
-            return Response("ready\n", media_type="text/plain")
-        return Response("the store cannot be reached or is not prepared yet\n", 503, media_type="text/plain")
+        why = await unready()
+        return Response(f"{why or 'ready'}\n", 503 if why else 200, media_type="text/plain")
 
     @router.get("/metrics", response_class=Response, operation_id="metrics")
     async def metrics() -> Response:
@@ -45,7 +44,9 @@ def health_router(
         up.set(1)
         pairs = Gauge("sayso_sync_pairs", "Pairs of (connection, subject).", ["connection"], registry=registry)
         in_sync = Gauge("sayso_sync_in_sync", "Pairs that are acknowledged.", ["connection"], registry=registry)
-        lag = Gauge("sayso_sync_oldest_lag_seconds", "Age of the oldest change that is not acknowledged.", ["connection"], registry=registry)
+        lag = Gauge(
+            "sayso_sync_oldest_lag_seconds", "Age of the oldest change that is not acknowledged.", ["connection"], registry=registry
+        )
         size = Gauge("sayso_ledger_signed_size", "Entries under the newest signed checkpoint.", registry=registry)
         for row in rows:
             name = spokes[row.connection].name if row.connection in spokes else str(row.connection)

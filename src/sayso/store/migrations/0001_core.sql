@@ -21,7 +21,7 @@ CREATE TABLE subject (
     last_at bigint NOT NULL DEFAULT 0,
     state bytea NOT NULL DEFAULT '',
     PRIMARY KEY (shard, id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX subject_pseudonym ON subject (shard, pseudonym);
 
 CREATE TABLE subject_key (
@@ -77,7 +77,7 @@ CREATE TABLE work (
     cause text,                            -- why it is not done yet
     origin text,                           -- the door the newest change came through
     PRIMARY KEY (shard, connection, sub)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX work_due ON work (connection, due_at) WHERE acked < wanted;
 CREATE INDEX work_sub ON work (shard, sub);
 
@@ -107,8 +107,17 @@ CREATE TABLE to_sequence (
     at bigint NOT NULL,
     id uuid NOT NULL,
     PRIMARY KEY (shard, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
+-- Every row of the queue is written and deleted within a second: what vacuum leaves behind is what the next turn reads over.
 CREATE INDEX to_sequence_order ON to_sequence (at, id);
+
+CREATE TABLE log (
+    id smallint PRIMARY KEY,               -- 0 for the first; its origin is the instance's name, of later ones name/2, name/3, …
+    opened_at bigint NOT NULL,
+    opening uuid,                          -- the entry that closed the log before it, first of this one
+    stopped text                           -- why it may not be believed: checks deny until an operator closes it
+);
+INSERT INTO log (id, opened_at) VALUES (0, 0);
 
 CREATE TABLE log_entry (
     log smallint NOT NULL,
@@ -135,6 +144,7 @@ CREATE TABLE log_checkpoint (
     at bigint NOT NULL,
     PRIMARY KEY (log, size)
 );
+CREATE INDEX log_checkpoint_by_time ON log_checkpoint (at);
 
 CREATE TABLE idempotency (
     shard smallint NOT NULL,
@@ -159,6 +169,7 @@ CREATE TABLE inbox (
     PRIMARY KEY (shard, id)
 );
 CREATE INDEX inbox_new ON inbox (received_at) WHERE state = 'new';
+CREATE INDEX inbox_odd ON inbox (connection, received_at) WHERE state = 'odd';
 
 CREATE TABLE seen_webhook (
     shard smallint NOT NULL,

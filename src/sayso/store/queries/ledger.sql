@@ -2,6 +2,34 @@
 -- Takes the turn of one log until the transaction ends, or says at once that another process has it.
 SELECT pg_try_advisory_xact_lock($1::integer, $2::integer);
 
+-- name: log_is_open
+-- Tells whether a log is the newest one: an older one is closed for good. Asked after the lock, so that it sees who closed it before.
+SELECT NOT EXISTS (SELECT 1 FROM log WHERE id > $1);
+
+-- name: log_newest
+-- Finds the log that grows now.
+SELECT max(id) FROM log;
+
+-- name: log_numbers
+-- Lists all logs, oldest first.
+SELECT id FROM log ORDER BY id;
+
+-- name: log_stopped
+-- Reads why a log may not be believed, if it may not.
+SELECT stopped FROM log WHERE id = $1;
+
+-- name: log_stop
+-- Marks a log as one that may not be believed; the first reason stays.
+UPDATE log SET stopped = $2 WHERE id = $1 AND stopped IS NULL;
+
+-- name: log_open
+-- Opens a log after the one before it was closed, with the entry that closed it.
+INSERT INTO log (id, opened_at, opening) VALUES ($1, $2, $3);
+
+-- name: log_signed_sizes
+-- Reads all signed checkpoints of one log, largest first.
+SELECT size, root, note, at FROM log_checkpoint WHERE log = $1 ORDER BY size DESC;
+
 -- name: log_size
 -- Counts the places of one log that were given out.
 SELECT coalesce(max(seq) + 1, 0) FROM log_entry WHERE log = $1;
@@ -13,6 +41,13 @@ SELECT first.shard, first.id, entry.leaf
 FROM (SELECT shard, at, id FROM to_sequence ORDER BY at, id LIMIT $1) AS first
 LEFT JOIN LATERAL (SELECT leaf FROM entry WHERE entry.shard = first.shard AND entry.id = first.id LIMIT 1) AS entry ON true
 ORDER BY first.at, first.id;
+
+-- name: log_waiting_entry
+-- Reads one unsequenced entry with its leaf.
+SELECT entry.shard, entry.id, entry.leaf
+FROM entry
+JOIN to_sequence ON to_sequence.shard = entry.shard AND to_sequence.id = entry.id
+WHERE entry.shard = $1 AND entry.id = $2;
 
 -- name: log_append
 -- Gives entries their places from a size on, in the order of the arrays.

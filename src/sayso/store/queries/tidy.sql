@@ -13,3 +13,11 @@ DELETE FROM attempt WHERE day < current_date - $1::integer;
 -- name: forget_memos
 -- Removes stored answers whose key is gone: an idempotency key is honoured for seven days.
 DELETE FROM idempotency WHERE day < current_date - $1::integer;
+
+-- name: thin_checkpoints
+-- Keeps, of the checkpoints of whole hours that ended more than a day ago, the last of each hour and log; $1 is now in microseconds.
+WITH old AS (SELECT log, size, at / 3600000000 AS hour FROM log_checkpoint WHERE at < ($1::bigint - 86400000000) / 3600000000 * 3600000000)
+DELETE FROM log_checkpoint
+USING old
+WHERE log_checkpoint.log = old.log AND log_checkpoint.size = old.size
+  AND (old.log, old.hour, old.size) NOT IN (SELECT log, hour, max(size) FROM old GROUP BY log, hour);
