@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.rules.entries import Entry, entry_of, leaf_fields
-from sayso.rules.leaves import LeafRefused, build, commitment, parse
+from sayso.rules.leaves import LeafRefused, _quickly, build, commitment, parse
 from sayso.rules.words import Scope
 
 ADA = "4d" + "0a" * 15
@@ -121,3 +121,33 @@ def test_a_commitment_binds_and_hides_the_detail() -> None:
     assert bound != commitment(salt, b'{"email":"eve@example.com"}')
     with pytest.raises(ValueError, match="32 bytes"):
         commitment(b"short", b"")
+
+
+@given(entries, st.integers(1, 3), st.data())
+def test_leaves_read_quickly_are_exactly_those_that_reading_closely_takes(entry: Entry, ver: int, data: st.DataObject) -> None:
+    leaf = build(leaf_fields(entry, ver=ver, prev="" if ver == 1 else "ab" * 32, commitment="")).decode()
+    at = data.draw(st.integers(0, len(leaf)))
+    other = (
+        leaf[:at]
+        + data.draw(st.sampled_from(["", '"', "\\", ",", "0", "-", "1.5", " ", "é", "\\u0041", "\\u001f", '"a":1,']))
+        + leaf[at + 1 :]
+    )
+    for text in (leaf, other):
+        quick = _quickly(text)
+        try:
+            fields = json.loads(text)
+            close = fields if isinstance(fields, dict) and build(fields).decode() == text else None
+        except ValueError:
+            close = None
+        assert quick is None or quick == close
+        try:
+            assert parse(text.encode()) == close
+        except LeafRefused:
+            assert close is None
+
+
+def test_names_in_a_leaf_come_once_and_in_order() -> None:
+    leaf = build(FIELDS | {"x": {"aa": 'b":1,"c', "b": -5}}).decode()
+    assert _quickly(leaf) == json.loads(leaf)
+    for other in ('"b":-5,"aa":1', '"aa":1,"aa":1', '"aa":1,"aa":2', '"b":-0', '"b":00', '"b":1.0', ""):
+        assert _quickly(leaf.replace('"aa":"b\\":1,\\"c","b":-5', other)) is None, other

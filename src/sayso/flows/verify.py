@@ -1,23 +1,29 @@
 """Verifying: whether the whole ledger is what was signed, chain by chain, leaf by leaf, and state is what it says.
 
 Reads everything twice in bounded memory: once in the order of the log for the tree, once chain by chain for the facts. Changes nothing.
+One log at a time; flows/verify_logs.py takes them all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from sayso.contracts.ledger import Anchor, Audit, Details, Kept, Placed, Signed, Stored
 from sayso.rules.leaves import commitment
-from sayso.rules.merkle import EMPTY_ROOT, Edge, append, edge_root, leaf_hash
+from sayso.rules.merkle import EMPTY_ROOT, Edge, edge_root, leaf_hash
 from sayso.rules.notes import Checkpoint, NoteMalformed, NoteRefused, VerifierKey, open_checkpoint
 from sayso.rules.replay import ERASED, Link, replay, state_bytes
-from sayso.rules.tiles import WIDTH, TileKey, edge_keys, extend, width_at
+from sayso.rules.rollback import Rollback
+from sayso.rules.tiles import WIDTH, TileKey, edge_keys, grow, rows_after, width_at
 
 PROBLEMS_NAMED = 100
 ACT_LETTERS = 64
 """How much of a leaf's act its column holds."""
+
+COPIED = ("id", "sub", "ver", "at", "kind", "act", "scope", "src", "effect", "shard", "shard")
+"""Columns of an entry that repeat its leaf, in the order they are compared; the shard repeats two."""
 
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all); a step is one leaf read in one of the two passes."""
@@ -81,18 +87,28 @@ class Verified:
 
 
 async def verify(
-    *, audit: Audit, anchor: Anchor, key: VerifierKey, details: Details | None = None, progress: Progress = lambda _done, _all: None
-) -> Verified:
+    *, audit: Audit, anchor: Anchor, key: VerifierKey, details: Details | None = None, progress: Progress = lambda _done, _all: None,
+    tree_only: bool = False, closed: Rollback | None = None,
+) -> Verified:  # fmt: skip
     """What was checked and everything that is wrong.
 
     Checks: places without gaps; tree, every tile, every stored checkpoint and every anchor against the leaves, so all are consistent with
     each other; leaves, their chains and copied columns; the unsequenced rest; that folding the leaves gives the stored
     state byte for byte; with `details`, the commitments whose data key still exists. Costs no memory that grows with the ledger.
+    `tree_only` leaves out leaves' content, chains, state and details: all that needs replay. `closed` is what the leaf that closed this
+    log says of it; what was signed beyond, and lost, is then no problem, and anything else than what the leaf names is one.
     """
     found = Verified()
     places, total = await audit.counts()
-    anchors = _opened_anchors(found, await anchor.kept(), key)
-    await _check_tree(found, audit, anchors, key, lambda done: progress(done, places + total))
+    total = 0 if tree_only else total
+    signer = _Signer(key, closed)
+    anchors = _opened_anchors(found, await anchor.kept(), signer)
+    await _check_tree(found, audit, anchors, signer, lambda done: progress(done, places + total))
+    if closed:
+        _check_closed(found, closed, key)
+    if tree_only:
+        progress(places, places)
+        return found
     await _check_chains(found, audit, details, lambda done: progress(places + done, places + total))
     for sub in await audit.unfounded():
         found.note(f"subject {sub.hex()} has state, but no entry is about it")
@@ -102,58 +118,85 @@ async def verify(
     return found
 
 
-def _opened_anchors(found: Verified, notes: Sequence[str], key: VerifierKey) -> list[Checkpoint]:
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """Whose signatures count, and what its log lost by a rollback that an operator accepted."""
+
+    key: VerifierKey
+    closed: Rollback | None
+
+    def lost(self, checkpoint: Checkpoint) -> bool:
+        """Whether it is known, and accepted, that the store does not hold what this checkpoint covers."""
+        return self.closed is not None and self.closed.agreed < checkpoint.size <= self.closed.size
+
+
+def _opened_anchors(found: Verified, notes: Sequence[str], signer: _Signer) -> list[Checkpoint]:
     opened = []
     for note in notes:
         try:
-            opened.append(open_checkpoint(note.encode(), key))
+            opened.append(open_checkpoint(note.encode(), signer.key))
         except (NoteMalformed, NoteRefused) as error:
             found.note(f"an anchor does not verify: {error}")
     found.anchors = len(opened)
-    return sorted(opened, key=lambda checkpoint: checkpoint.size)
+    return sorted((one for one in opened if not signer.lost(one)), key=lambda checkpoint: checkpoint.size)
 
 
-async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], key: VerifierKey, progress: Callable[[int], None]) -> None:
+async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], signer: _Signer, progress: Callable[[int], None]) -> None:
     """The first pass: places, tiles, checkpoints and anchors against the leaves in the order of the log."""
     tree, rows = Edge(), dict[TileKey, bytes]()
     skipped, done, proven = 0, -1, 0
     last: tuple[Sequence[Placed], int] = ((), 0)
     async for batch in audit.places():
-        for place, row in enumerate(batch, tree.size):
-            if row.seq != place + skipped:
-                found.note(f"place {place + skipped} of the log is missing", place + skipped)
-                skipped = row.seq - place
-            if row.leaf is None:
-                found.note("the entry at this place does not exist", row.seq, row.entry)
-        hashes, last = [leaf_hash(row.leaf or b"") for row in batch], (batch, tree.size)
-        changed = extend(rows, tree.size, hashes)
-        end = tree.size + len(batch)
+        skipped = _check_places(found, batch, tree.size, skipped)
+        start, end = tree.size, tree.size + len(batch)
+        signed = _claims(found, await audit.checkpoints(done, end), signer) + [c for c in anchors if done < c.size <= end]
+        hashes, last = [leaf_hash(row.leaf or b"") for row in batch], (batch, start)
+        tree, gained, proven = _check_roots(found, (tree, hashes), sorted(signed, key=lambda checkpoint: checkpoint.size), proven)
+        changed = rows_after(rows, start, gained)
         await _check_tiles(found, audit, {at: row for at, row in changed.items() if width_at(*at, end) == WIDTH}, last)
         rows = {at: changed.get(at) or rows[at] for at in edge_keys(end)}
-        signed = _claims(found, await audit.checkpoints(done, end), key) + [c for c in anchors if done < c.size <= end]
-        tree, proven = _check_roots(found, (tree, hashes), sorted(signed, key=lambda checkpoint: checkpoint.size), proven)
         done = end
         progress(end)
     await _check_tiles(found, audit, rows, last)
-    await _check_end(found, audit, (tree, done), anchors, key)
+    await _check_end(found, audit, (tree, done), anchors, signer)
 
 
-async def _check_end(found: Verified, audit: Audit, end: tuple[Edge, int], anchors: list[Checkpoint], key: VerifierKey) -> None:
+def _check_places(found: Verified, batch: Sequence[Placed], start: int, skipped: int) -> int:
+    """How many places are missing up to the end of this batch; each gap and each place without an entry is noted."""
+    for place, row in enumerate(batch, start):
+        if row.seq != place + skipped:
+            found.note(f"place {place + skipped} of the log is missing", place + skipped)
+            skipped = row.seq - place
+        if row.leaf is None:
+            found.note("the entry at this place does not exist", row.seq, row.entry)
+    return skipped
+
+
+async def _check_end(found: Verified, audit: Audit, end: tuple[Edge, int], anchors: list[Checkpoint], signer: _Signer) -> None:
     """What lies beyond the last leaf: nothing may."""
     tree, done = end
     found.size, found.root = tree.size, edge_root(tree)
-    beyond = _claims(found, await audit.checkpoints(done, (1 << 63) - 1), key) + [c for c in anchors if c.size > done]
+    beyond = _claims(found, await audit.checkpoints(done, (1 << 63) - 1), signer) + [c for c in anchors if c.size > done]
     for checkpoint in beyond:
         if checkpoint.size:
             found.note(f"{checkpoint.size} entries were signed, the log has {tree.size}: it was cut or rolled back", tree.size)
         elif checkpoint.root != EMPTY_ROOT:
             found.note("a checkpoint of an empty log has another root than an empty log")
-    last = []
-    for level in range(8):
-        if count := tree.size >> (8 * level):
-            last.append((level, (count - 1) // WIDTH))
+    counts = enumerate(tree.size >> (8 * level) for level in range(8))
+    last = [(level, (count - 1) // WIDTH) for level, count in counts if count]
     for level, n in await audit.tile_keys_beyond(last):
         found.note(f"tile {n} of level {level} lies beyond the log", tree.size)
+
+
+def _check_closed(found: Verified, closed: Rollback, key: VerifierKey) -> None:
+    """A closed log against the leaf that closed it."""
+    if closed.origin != key.name:
+        found.note(f"the leaf that closed this log names {closed.origin}")
+    if (found.size, found.root) != (closed.kept, closed.kept_root):
+        what = f"the closed log has {found.size} entries that are not the {closed.kept} that were there when it was closed"
+        found.note(what, min(closed.agreed, found.size), upto=max(closed.kept, found.size, 1))
+    else:
+        found.signed = found.size
 
 
 async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes], leaves: tuple[Sequence[Placed], int]) -> None:
@@ -171,12 +214,12 @@ async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes]
         found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named, upto)
 
 
-def _claims(found: Verified, stored: Sequence[Signed], key: VerifierKey) -> list[Checkpoint]:
+def _claims(found: Verified, stored: Sequence[Signed], signer: _Signer) -> list[Checkpoint]:
     """The checkpoints in these rows that the log's key signed."""
     opened = []
     for row in stored:
         try:
-            checkpoint = open_checkpoint(row.note.encode(), key)
+            checkpoint = open_checkpoint(row.note.encode(), signer.key)
         except (NoteMalformed, NoteRefused) as error:
             found.note(f"the checkpoint of size {row.size} does not verify: {error}")
             continue
@@ -185,22 +228,31 @@ def _claims(found: Verified, stored: Sequence[Signed], key: VerifierKey) -> list
             continue
         opened.append(checkpoint)
     found.checkpoints += len(stored)
-    return opened
+    return [one for one in opened if not signer.lost(one)]
 
 
-def _check_roots(found: Verified, grown: tuple[Edge, list[bytes]], signed: list[Checkpoint], proven: int) -> tuple[Edge, int]:
-    """The tree after these leaves, and the greatest size that a true checkpoint covers; each checkpoint against its root."""
+def _check_roots(
+    found: Verified, grown: tuple[Edge, list[bytes]], signed: list[Checkpoint], proven: int
+) -> tuple[Edge, list[list[bytes]], int]:
+    """The tree after these leaves, what its levels gained, and the greatest size that a true checkpoint covers; each against its root."""
     tree, hashes = grown
-    start = tree.size
-    for checkpoint in signed:
-        tree = append(tree, hashes[tree.size - start : checkpoint.size - start])
-        if edge_root(tree) == checkpoint.root:
-            proven = checkpoint.size
-            found.signed = max(found.signed, proven)
-        else:
-            what = f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}"
-            found.note(what, proven, upto=checkpoint.size)
-    return append(tree, hashes[tree.size - start :]), proven
+    start, gained = tree.size, list[list[bytes]]()
+    for upto, claims in groupby([*signed, None], key=lambda checkpoint: checkpoint.size if checkpoint else start + len(hashes)):
+        tree, more = grow(tree, hashes[tree.size - start : upto - start])
+        for level, fresh in enumerate(more):
+            if level == len(gained):
+                gained.append([])
+            gained[level] += fresh
+        for checkpoint in claims:
+            if checkpoint is None:
+                continue
+            if edge_root(tree) == checkpoint.root:
+                proven = checkpoint.size
+                found.signed = max(found.signed, proven)
+            else:
+                what = f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}"
+                found.note(what, proven, upto=checkpoint.size)
+    return tree, gained, proven
 
 
 async def _check_chains(found: Verified, audit: Audit, details: Details | None, progress: Callable[[int], None]) -> None:
@@ -250,13 +302,15 @@ def _mismatches(row: Stored, fields: Mapping[str, Any]) -> list[str]:
     scope = tuple(fields.get("scope", (None, None, None)))
     # Names of custom events stand in the column only: a leaf has no room for what anybody may write.
     act = row.act if fields["t"] == "event" and fields["act"] == "custom" else fields["act"][:ACT_LETTERS]
-    copied = (
-        ("id", str(row.id), fields["id"]), ("sub", row.sub.hex(), fields["sub"]), ("ver", row.ver, fields["ver"]),
-        ("at", row.at, fields["at"]), ("kind", row.kind, fields["t"]), ("act", row.act, act), ("scope", row.scope, scope),
-        ("src", row.src, fields["src"]), ("effect", row.effect, fields["effect"]),
-        ("shard", (row.shard, row.shard), (row.sub[0], row.id.bytes[-1])),
+    columns = (str(row.id), row.sub.hex(), row.ver, row.at, row.kind, row.act, row.scope, row.src, row.effect, row.shard, row.shard)
+    leaf = (
+        fields["id"], fields["sub"], fields["ver"], fields["at"], fields["t"], act, scope, fields["src"], fields["effect"], row.sub[0],
+        row.id.bytes[-1],
     )  # fmt: skip
-    return [f"its column {name} differs from its leaf" for name, column, leaf in copied if column != leaf]
+    if columns == leaf:
+        return []
+    wrong = {name: None for name, column, field in zip(COPIED, columns, leaf, strict=True) if column != field}
+    return [f"its column {name} differs from its leaf" for name in wrong]
 
 
 def _check_detail(found: Verified, opened: Mapping[UUID, tuple[bytes, bytes] | None], entry: UUID, bound: str) -> list[str]:

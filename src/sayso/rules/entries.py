@@ -68,12 +68,14 @@ def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[s
 
 def entry_of(fields: dict[str, Any]) -> Entry:
     """The entry that a leaf's fields describe: the inverse of `leaf_fields`. Raises KeyError or ValueError when one is missing."""
-    x = dict(fields.get("x", {}))
-    taken = {name: x.pop(name, "") for name in ("method", "old", "new", "other", "other_kind")}
+    x = dict(fields.get("x", ()))
+    taken = x.pop
     scope = fields.get("scope")
     return Entry(
         id=fields["id"], sub=fields["sub"], kind=fields["t"], at=fields["at"], ts=fields["ts"], act=fields["act"], src=fields["src"],
         by=fields["by"], via=fields["via"], effect=fields["effect"], scope=Scope(*scope) if scope else None,
         own=bool(fields.get("own")), strong=bool(fields.get("strong")), rule=fields.get("rule", ""), about=fields.get("about", ""),
-        until=int(x.pop("until", 0)), primary=bool(x.pop("primary", 0)), x=tuple(sorted(x.items())), **taken,
+        method=taken("method", ""), old=taken("old", ""), new=taken("new", ""), other=taken("other", ""),
+        other_kind=taken("other_kind", ""), until=int(taken("until", 0)), primary=bool(taken("primary", 0)),
+        x=tuple(sorted(x.items())) if x else (),
     )  # fmt: skip

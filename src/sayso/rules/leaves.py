@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Final, NoReturn
 
 LEAF_BYTES_MAX: Final = 65_535
@@ -41,7 +42,10 @@ def parse(leaf: bytes) -> dict[str, Any]:
     if len(leaf) > LEAF_BYTES_MAX:
         raise LeafRefused(f"a leaf has at most {LEAF_BYTES_MAX} bytes")
     try:
-        fields = _READER.decode(leaf.decode("utf-8"))
+        text = leaf.decode("utf-8")
+        if (fields := _quickly(text)) is not None:
+            return fields
+        fields = _READER.decode(text)
     except LeafRefused:
         raise
     except (ValueError, RecursionError) as error:
@@ -51,6 +55,21 @@ def parse(leaf: bytes) -> dict[str, Any]:
     if build(fields) != leaf:
         raise LeafRefused("a leaf has one canonical form, this is another")
     return fields
+
+
+def _quickly(text: str) -> dict[str, Any] | None:
+    """The fields of a leaf that one pattern shows to be as `build` writes them; None for all others, they are looked at closely.
+
+    An audit reads millions of leaves: this takes a third of the time of checking fields and writing the leaf again to compare.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        return None
+    names = _NAMES.findall(match["x"] or "")
+    if any(first >= second for first, second in pairwise(names)):
+        return None
+    fields: dict[str, Any] = json.loads(text)
+    return fields if (fields["ver"] == 1) == (fields["prev"] == "") else None
 
 
 def commitment(salt: bytes, detail: bytes) -> bytes:
@@ -68,6 +87,19 @@ def _no_float(_: str) -> NoReturn:
     raise LeafRefused("numbers in a leaf are whole")
 
 
+_TEXT: Final = r'"(?:[^"\\\x00-\x1f]++|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*+"'
+_NAME: Final = rf'(?!""){_TEXT}'
+_COUNT: Final = r"(?:0|[1-9][0-9]{0,17})"
+_HEX16, _HEX32 = '"[0-9a-f]{32}"', '"(?:[0-9a-f]{64})?"'
+_PAIR: Final = rf'"[a-z][a-z0-9_]*":(?:{_TEXT}|-[1-9][0-9]{{0,17}}|{_COUNT})'
+_FORM: Final = re.compile(
+    rf'{{(?:"about":{_HEX16},)?"act":{_TEXT},"at":{_COUNT},"by":{_TEXT},"d":{_HEX32},"effect":{_NAME},"id":"{_UUID.pattern}",'
+    rf'(?:"own":1,)?"prev":{_HEX32},(?:"rule":{_NAME},)?(?:"scope":\[{_NAME},{_NAME},{_NAME}\],)?"src":{_TEXT},(?:"strong":1,)?'
+    rf'"sub":{_HEX16},"t":"[a-z][a-z0-9_]*","ts":{_COUNT},"v":1,"ver":(?!0){_COUNT},"via":{_TEXT}(?:,"x":{{(?P<x>{_PAIR}(?:,{_PAIR})*)}})?}}',
+    re.ASCII,
+)
+"""Leaves as `build` writes them. Refuses a few that it would write too (numbers above 10^18): those are looked at closely."""
+_NAMES: Final = re.compile(r'"([a-z][a-z0-9_]*)":')
 _WRITER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _READER: Final = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 

@@ -93,8 +93,13 @@ _PARTS: Final = frozenset("rwlbsdpkc")
 def fold(state: State, entry: Entry) -> State:
     """The state after one more entry of the same subject. `version` moves only when what decides has moved."""
     after = _applied(state, entry) if entry.effect in ("applied", "unchanged", "superseded", "stored") else state
-    moved = _decisive(after) != _decisive(state)
-    return replace(after, version=state.version + moved, length=state.length + 1, last_at=max(state.last_at, entry.at))
+    moved = after is not state and _decisive(after) != _decisive(state)
+    # Named one by one: replace() takes three times as long, and an audit folds every entry there is.
+    return State(
+        strong=after.strong, weak=after.weak, left=after.left, blocks=after.blocks, soft=after.soft, delivered=after.delivered,
+        pauses=after.pauses, links=after.links, place=after.place, version=state.version + moved, length=state.length + 1,
+        last_at=max(state.last_at, entry.at),
+    )  # fmt: skip
 
 
 def _decisive(state: State) -> tuple[object, ...]:

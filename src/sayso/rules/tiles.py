@@ -7,8 +7,9 @@ Source: C2SP tlog-tiles; RFC 6962 section 2.1.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 
-from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, node_hash, root_of
+from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, Edge, node_hash, root_of
 
 WIDTH = 256
 _BITS = 8
@@ -62,6 +63,46 @@ def extend(edge: Mapping[TileKey, bytes], size: int, leaf_hashes: Sequence[bytes
                 upward.append(root_of(_hashes(row)))
                 n, width, row = n + 1, 0, b""
         level, fresh = level + 1, upward
+    return changed
+
+
+def grow(edge: Edge, leaf_hashes: Iterable[bytes]) -> tuple[Edge, list[list[bytes]]]:
+    """The right edge after these leaf hashes, and the hashes that each level of tiles gained by them, the leaf hashes first.
+
+    What `append` and `extend` give, with every node hashed once: for whoever recomputes a whole tree.
+    """
+    peaks, size = list(edge.peaks), edge.size
+    gained: list[list[bytes]] = [[]]
+    for peak in leaf_hashes:
+        gained[0].append(peak)
+        carry, height = size, 0
+        while carry & 1:
+            peak = sha256(b"\x01" + peaks.pop() + peak).digest()  # node_hash, without the cost of a call for each node of the tree
+            carry >>= 1
+            height += 1
+            if height % _BITS == 0:
+                level = height // _BITS
+                if level == len(gained):
+                    gained.append([])
+                gained[level].append(peak)
+        peaks.append(peak)
+        size += 1
+    return Edge(size, tuple(peaks)), gained
+
+
+def rows_after(partial: Mapping[TileKey, bytes], size: int, gained: Sequence[Sequence[bytes]]) -> dict[TileKey, bytes]:
+    """The tiles that a tree of this size changed when its levels gained these hashes, each with all its hashes.
+
+    `partial` holds the partial tiles of that size (`edge_keys`).
+    """
+    changed: dict[TileKey, bytes] = {}
+    for level, hashes in enumerate(gained):
+        count = size >> (_BITS * level)
+        n, width = divmod(count, WIDTH)
+        row = (partial.get((level, n), b"") if width else b"") + b"".join(hashes)
+        for start in range(0, len(row), WIDTH * HASH_BYTES):
+            changed[level, n] = row[start : start + WIDTH * HASH_BYTES]
+            n += 1
     return changed
 
 
