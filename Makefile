@@ -42,6 +42,7 @@ features: ## list the features that passing tests of the last run show
 docs: install-test ## write the reference pages and docs/openapi.json from the code
 	@.venv/bin/python scripts/openapi.py
 	@.venv/bin/python scripts/docs.py
+	@.venv/bin/python scripts/cli_reference.py
 
 constraints: install-test ## write the versions installed now into constraints.txt
 	@scripts/constraints.sh

@@ -1,13 +1,15 @@
-"""The reference of the command line, made from the commands themselves: `python -m sayso.commands.reference > docs/reference/cli.md`."""
+"""Writes the reference of the command line, docs/reference/cli.md, from the commands themselves."""
 
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperGroup
 
 from sayso.cli import app
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
 
 HEAD = """# The command line
 
@@ -99,4 +101,4 @@ def _row(param: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    PAGE.write_text(reference(), encoding="utf-8")
