@@ -1,58 +1,81 @@
 """`sayso verify`: whether the whole ledger is what was signed."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from sayso.commands.frame import FAILED, hub, run
 from sayso.commands.output import AsJson, out, print_json
 from sayso.commands.progress import progress
-from sayso.flows.verify import Problem, Verified, verify
+from sayso.flows.verify import Problem, Verified
+from sayso.flows.verify_logs import Checked, verify_logs
 from sayso.rules.notes import key_of, key_text
 from sayso.store.details import PostgresDetails
 
 SHOWN = 20
 
 
-def verify_ledger(as_json: AsJson = False) -> None:
+def verify_ledger(
+    as_json: AsJson = False,
+    tree_only: Annotated[
+        bool, typer.Option("--tree-only", help="Only places, tiles, signatures and anchors; no chains, state, details.")
+    ] = False,
+) -> None:
     """Check every entry, chain, tile, checkpoint and anchor, and that replaying the ledger gives the stored state. Changes nothing.
 
     Exit code 0: sound. 1: not, and the first bad entry is named.
     """
-    found, key = run(_verify(), as_json)
+    checked, key = run(_verify(tree_only), as_json)
+    *closed, newest = checked
     if as_json:
-        print_json({**_document(found), "key": key})
+        before = [{"origin": one.origin, **_document(one.found), "lost": one.closed.lost if one.closed else None} for one in closed]
+        sound = all(one.found.ok for one in checked)
+        print_json({**_document(newest.found), "ok": sound, "origin": newest.origin, "key": key, "closed": before})
     else:
-        _show(found)
+        _show(checked, tree_only=tree_only)
         out().print(f"Verifier key of the log: {key}", markup=False)
-    if not found.ok:
+    if not all(one.found.ok for one in checked):
         raise typer.Exit(FAILED)
 
 
-async def _verify() -> tuple[Verified, str]:
+async def _verify(tree_only: bool) -> tuple[list[Checked], str]:
     async with hub() as parts:
-        key = key_of(parts.keys.ledger_name, parts.keys.ledger_key)
+        private = parts.keys.ledger_key
         details = PostgresDetails(parts.pool, parts.tools.vault)
         with progress("verifying the ledger") as tell:
             async with parts.log.audit() as audit:
-                found = await verify(audit=audit, anchor=parts.anchor, key=key, details=details, progress=tell)
-        return found, key_text(key)
+                checked = await verify_logs(
+                    audit_of=audit.number, anchor_of=parts.anchor_of, key_of=lambda origin: key_of(origin, private),
+                    name=parts.keys.ledger_name, details=details, progress=tell, tree_only=tree_only,
+                )  # fmt: skip
+        return checked, key_text(key_of(checked[-1].origin, private))
 
 
-def _show(found: Verified) -> None:
+def _show(checked: list[Checked], *, tree_only: bool) -> None:
     console = out()
-    if found.ok:
-        console.print("The ledger is sound.", style="bold green")
+    problems = sum(one.found.problem_count for one in checked)
+    if problems:
+        console.print(f"The ledger is NOT sound: {problems:,} problems.", style="bold red")
     else:
-        console.print(f"The ledger is NOT sound: {found.problem_count:,} problems.", style="bold red")
-        for problem in sorted(found.problems, key=lambda one: one.depth)[:SHOWN]:
-            console.print(f"  {_sentence(problem)}", markup=False)
+        console.print("The ledger is sound, as far as its tree shows." if tree_only else "The ledger is sound.", style="bold green")
+    for one in checked:
+        for problem in sorted(one.found.problems, key=lambda problem: problem.depth)[:SHOWN]:
+            named = f"{one.origin}: " if len(checked) > 1 else ""
+            console.print(f"  {named}{_sentence(problem)}", markup=False)
+    for one in checked:
+        if one.closed:
+            console.print(
+                f"{one.origin} was closed by an accepted rollback: {one.closed.size:,} entries were signed, {one.found.size:,} are here, "
+                f"{one.closed.lost:,} of the signed ones are lost", markup=False,
+            )  # fmt: skip
+    found = checked[-1].found
+    counted = "" if tree_only else f"{found.entries:,} entries in {found.chains:,} chains, "
+    waiting = "" if tree_only else f", {found.unsequenced:,} not yet in the log"
+    detailed = "" if tree_only else f", {found.details:,} personal details as committed to, {found.details_gone:,} erased"
     console.print(
-        f"{found.entries:,} entries in {found.chains:,} chains, {found.size:,} in the log, {found.signed:,} of them signed, "
-        f"{found.unsequenced:,} not yet in the log\n{found.checkpoints:,} checkpoints, {found.anchors:,} anchors, "
-        f"{found.details:,} personal details as committed to, {found.details_gone:,} erased",
-        markup=False,
-    )
+        f"{counted}{found.size:,} in the log, {found.signed:,} of them signed{waiting}\n"
+        f"{found.checkpoints:,} checkpoints, {found.anchors:,} anchors{detailed}", markup=False,
+    )  # fmt: skip
 
 
 def _sentence(problem: Problem) -> str:
