@@ -21,11 +21,13 @@ WHERE w.connection = $1 AND w.acked < w.wanted AND w.lease IS NULL AND NOT w.par
 
 -- name: claim_work
 -- Claims one row by compare-and-set: nobody else's lease runs, and there is something to tell.
+-- A lease that is still there belonged to somebody who died: what they told, nobody knows.
 UPDATE work w SET
     lease = $4,
     due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $5,
     delivery = CASE WHEN w.delivery_wanted = w.wanted THEN w.delivery ELSE $6 END,
-    delivery_wanted = w.wanted
+    delivery_wanted = w.wanted,
+    unsure = w.unsure OR w.lease IS NOT NULL
 WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.acked < w.wanted
   AND (w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
 RETURNING w.connection, w.sub, w.wanted, w.lease, w.delivery, w.attempts, w.unsure, w.told, w.origin, w.wanted_at;
