@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from database import apart, reachable_folder, remove_server
+from database import reachable_folder, remove_server
 from sayso import keys
 from sayso.anchor import AnchorFolder
 from sayso.contracts.desk import SCOPES, Client, Grant
@@ -288,11 +288,3 @@ async def receiving() -> AsyncIterator[Receiver]:
     finally:
         receiver.open.set()
         await runner.cleanup()
-
-
-def server_in(place: Path) -> Iterator[embedded.Server]:
-    """An embedded server in a folder, as if it were somebody else's."""
-    try:
-        yield apart(embedded.start(place))
-    finally:
-        clear(place)
