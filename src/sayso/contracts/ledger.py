@@ -7,7 +7,7 @@ Logs are numbered. The newest one grows; the ones before it are closed: an opera
 (flows/accept_rollback.py). Chains run on from one log into the next.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -172,7 +172,7 @@ class Audit(Protocol):
     async def counts(self) -> tuple[int, int]:
         """How many places the log has given out, and how many entries exist at all (for progress)."""
 
-    def places(self) -> AsyncIterator[Sequence[Placed]]:
+    def places(self) -> AsyncGenerator[Sequence[Placed], None]:
         """All places in order; every batch but the last has a multiple of 256 of them."""
 
     def entries(self) -> AsyncIterator[Sequence[Stored]]:

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL: the log's turns, reading it, and the audit's one consistent view (contracts/ledger.py)."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -163,7 +163,7 @@ class PostgresAudit:
         row = await self.connection.fetchrow(QUERIES["audit_counts"], self.log, timeout=_AUDIT_SECONDS)
         return (row[0], row[1]) if row else (0, 0)
 
-    async def places(self) -> AsyncIterator[Sequence[Placed]]:
+    async def places(self) -> AsyncGenerator[Sequence[Placed], None]:
         """All places in order, 4,096 at a time."""
         cursor = await self.connection.cursor(QUERIES["audit_places"], self.log, timeout=_AUDIT_SECONDS)
         while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
