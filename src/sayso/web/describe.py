@@ -42,14 +42,7 @@ def door(
     """The keyword arguments of a route: `sent` and `gives` are examples of the body and the answer, `answer` the answer's schema."""
     codes = [*_ALWAYS, *(_WRITE if body is not None else _READ), *problems] if scopes else list(problems)
     responses: dict[int | str, dict[str, Any]] = {status: _answer(answer, gives, status)}
-    for code in codes:
-        number = CODES[code][0]
-        held = responses.get(number)
-        text = f"{held['description']}; `{code}`" if held else f"`{code}`"
-        responses[number] = {
-            "description": text,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+    responses.update(problem(*codes))
     responses.update(more or {})
     extra: dict[str, Any] = {"security": [{"oauth2": [scope]} for scope in scopes]} if scopes else {"security": []}
     if body is not None:
@@ -59,6 +52,19 @@ def door(
             content["example"] = sent
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}
     return {"summary": summary, "status_code": status, "responses": responses, "openapi_extra": extra, "response_model": None}
+
+
+def problem(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The responses that stand for these codes."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for code in codes:
+        number = CODES[code][0]
+        held = found.get(number)
+        found[number] = {
+            "description": f"{held['description']}; `{code}`" if held else f"`{code}`",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return found
 
 
 def _answer(schema: Mapping[str, Any] | None, example: Any, status: int) -> dict[str, Any]:

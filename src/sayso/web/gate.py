@@ -3,14 +3,16 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from sayso.rules.times import format_time
 from sayso.rules.tokens import BadToken, Token, read, read_permit
 from sayso.web.asking import Asking, batch_of
 from sayso.web.auth import require
+from sayso.web.describe import problem
 from sayso.web.errors import Problem
+from sayso.web.reading import Strict, fitted, read_object, strict_query
 
 CHECK = {
     "contact_id": "c-1001", "address": "ada@example.com", "channel": "email", "category": "promotional", "business_unit": "outlet",
@@ -58,10 +60,9 @@ class Verdicts(BaseModel):
     items: list[Verdict]
 
 
-class Shown(BaseModel):
+class Shown(Strict):
     """A permit to verify."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     permit: str = Field(max_length=4096, examples=["1.k1.AAAA.BBBB"])
 
 
@@ -76,7 +77,7 @@ class Verified(BaseModel):
 
 def gate_router(asking: Asking) -> APIRouter:
     """The routes; `asking` is shared with the hot lane."""
-    router = APIRouter(tags=["send checks"])
+    router = APIRouter(tags=["send checks"], dependencies=[Depends(strict_query)])
     guard = [require("send_checks")]
 
     @router.post("/api/v2/send_checks", dependencies=guard, response_model=Verdict, operation_id="send_check")
@@ -94,7 +95,10 @@ def gate_router(asking: Asking) -> APIRouter:
         """Up to 1,000 checks at once; the answers stand in the same order."""
         return {"items": await asking.ask(batch_of(body), explain=explain, single=False)}
 
-    @router.get("/api/v2/send_checks/{check_id}", dependencies=guard, response_model=Verdict, operation_id="logged_check")
+    @router.get(
+        "/api/v2/send_checks/{check_id}", dependencies=guard, response_model=Verdict, operation_id="logged_check",
+        responses=problem("not_found"),
+    )  # fmt: skip
     async def logged_check(check_id: str, explain: bool = False) -> Any:
         """The answer that was logged; with `explain=true` every rule in order with its input and outcome."""
         try:
@@ -107,13 +111,15 @@ def gate_router(asking: Asking) -> APIRouter:
         return asking.answer(found, logged, (await asking.current.ground()).catalogue, explain=explain)
 
     @router.post(
-        "/api/v2/permits:verify", dependencies=[require("send_checks", "messages")], response_model=Verified, operation_id="verify_permit"
-    )
-    async def verify_permit(request: Request, body: Shown) -> Verified:
+        "/api/v2/permits:verify", dependencies=[require("send_checks", "messages")], response_model=Verified, operation_id="verify_permit",
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": Shown.model_json_schema()}}}},
+    )  # fmt: skip
+    async def verify_permit(request: Request) -> Any:
         """Whether a permit was given by this hub and has not run out."""
+        shown = fitted(Shown, await read_object(request))
         now = asking.current.held.clock()
         try:
-            token = read(asking.permits, body.permit, kinds={"permit"}, now=now)
+            token = read(asking.permits, shown.permit, kinds={"permit"}, now=now)
         except BadToken as bad:
             return _verified(bad.token, bad.reason)
         return _verified(token, None)

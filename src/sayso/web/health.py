@@ -1,6 +1,7 @@
 """For machines that watch: alive, ready, and numbers for Prometheus."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -8,6 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from sayso.contracts.book import Unavailable
 from sayso.contracts.ledger import LogReader
 from sayso.contracts.spokes import Accuracy, Connection
+
+
+_UNREADY: Final[dict[int | str, dict[str, Any]]] = {503: {"content": {"text/plain": {}}, "description": "Why checks are denied just now."}}
 
 
 def health_router(
@@ -22,7 +26,7 @@ def health_router(
         """200 while the process answers."""
         return Response("ok\n", media_type="text/plain")
 
-    @router.get("/readyz", response_class=Response, operation_id="readyz")
+    @router.get("/readyz", response_class=Response, responses=_UNREADY, operation_id="readyz")
     async def readyz() -> Response:
         """200 when checks can be answered with more than unknown_state; else 503."""
         why = await unready()

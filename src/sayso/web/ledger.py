@@ -12,13 +12,18 @@ from sayso.flows.prove import prove
 from sayso.rules.merkle import HASH_BYTES
 from sayso.rules.tilepaths import PathRefused, TilePath, bundle, parse_path
 from sayso.rules.tiles import WIDTH, width_at
+from sayso.web.describe import problem
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _NEVER: Final = {"Cache-Control": "no-store"}
 _BINARY: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "Hashes, or entries each behind its length."}
+    200: {"content": {"application/octet-stream": {}}, "description": "Hashes, or entries each behind its length."},
+    **problem("not_found", "unavailable"),
 }
-_TEXT: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/plain": {}}, "description": "Signed text."}}
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/plain": {}}, "description": "Signed text."},
+    **problem("not_found", "unavailable"),
+}
 
 
 def ledger_router(log: LogReader, *, guards: Sequence[Depends] = ()) -> APIRouter:

@@ -61,9 +61,11 @@ async def write_catalogue(request: Request, caller: Admin) -> Response:
     body = await read_object(request)
     held = await hub.desk.catalogue()
     demanded = if_match(request)
-    for version in (body.get("version"), demanded if demanded != "*" else None):
-        if version is not None and (version != held.version or isinstance(version, bool)):
-            raise _moved_on(held)
+    named = body.get("version", held.version)
+    if not isinstance(named, int) or isinstance(named, bool):
+        raise invalid(("the version that this one replaces, a whole number; leave it out to replace whichever is in force", "#/version"))
+    if named != held.version or demanded not in (None, "*", held.version):
+        raise _moved_on(held)
     found = _checked(body, held.version + 1)
     try:
         await hub.desk.keep_catalogue(found, hub.current.held.clock())
