@@ -10,7 +10,6 @@ from sayso.contracts.book import Unavailable
 from sayso.contracts.ledger import LogReader
 from sayso.contracts.spokes import Accuracy, Connection
 
-
 _UNREADY: Final[dict[int | str, dict[str, Any]]] = {503: {"content": {"text/plain": {}}, "description": "Why checks are denied just now."}}
 
 

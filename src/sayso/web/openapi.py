@@ -18,7 +18,7 @@ ABOUT: Final = (
     "every answer carries `X-Request-Id`. Times are RFC 3339 in UTC. Unknown fields and parameters are refused."
 )
 _JSON: Final = "application/problem+json"
-_GUARDED: Final = ("unauthorized", "forbidden_scope", "rate_limited", "unavailable")
+_GUARDED: Final = ("unauthorized", "forbidden_scope", "invalid_input", "rate_limited", "unavailable")
 _BODIED: Final = ("invalid_json", "too_large", "unsupported_media_type")
 
 router = APIRouter(include_in_schema=False)
