@@ -24,7 +24,7 @@ from sayso.store.snapshot import PostgresCensuses
 from sayso.web.checks import read_check
 from sayso.web.errors import Problem
 
-PEOPLE = 100_000 if os.environ.get("FULL") == "1" else 2_500
+PEOPLE = 100_000 if os.environ.get("FULL") == "1" else 1_000
 FIELDS = ["contact_id", "address", "country", "business_unit"]
 QUESTIONS = (("email", "promotional"), ("email", "product_updates"), ("email", "order_confirmations"), ("sms", "promotional"))
 

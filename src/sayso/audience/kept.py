@@ -29,7 +29,9 @@ KEPT: Final = 3
 PROFILES_MAX: Final = 200_000
 """Different profiles a snapshot holds; whoever would need one more is judged by the gate each time."""
 KEY_BYTES: Final = 16
-LINES: Final = pa.schema([("k", pa.uuid()), ("owner", pa.uuid()), ("owners", pa.uint8()), ("profile", pa.int32()), ("shadow", pa.bool_())])
+LINES: Final = pa.schema(
+    [("k", pa.binary(KEY_BYTES)), ("owner", pa.binary(KEY_BYTES)), ("owners", pa.uint8()), ("profile", pa.int32()), ("shadow", pa.bool_())]
+)
 _MANY: Final = 255
 ABANDONED: Final = 86_400.0
 """Seconds after which a snapshot that nobody finished is removed."""

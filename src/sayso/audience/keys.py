@@ -43,29 +43,24 @@ class Keyer:
         for name, kind in (("address_key", ADDRESS_KIND[self.channel]), ("contact_key", CONTACT)):
             begun = _blob(inner + kind.encode() + b"\0")
             nested = f"unhex(sha256({begun} || encode(value)))"
-            database.execute(f"CREATE MACRO {name}(value) AS substr(sha256({_blob(outer)} || {nested}), 1, {2 * KEY_BYTES})::UUID")
-        countries = ", ".join(f"'{country}'" for country in sorted(COUNTRIES))
-        given = f"'{self.country if self.country in COUNTRIES else ELSEWHERE}'" if self.country else "''"
-        database.execute(
-            f"CREATE MACRO place_of(said) AS CASE WHEN coalesce(trim(said), '') = '' THEN {given} "
-            f"WHEN upper(trim(said)) IN ({countries}) THEN upper(trim(said)) ELSE '{ELSEWHERE}' END"
-        )
+            digest = f"sha256({_blob(outer)} || {nested})"
+            database.execute(f"CREATE MACRO {name}(value) AS unhex(substr({digest}, 1, {2 * KEY_BYTES}))::UUID")
 
-    def key(self, kind: str, value: str) -> bytes:
-        """The key of one subject."""
-        return subject_id(self.pepper, kind, value)[:KEY_BYTES]
+    def spell(self, database: duckdb.DuckDBPyConnection, *, contacts: bool) -> None:
+        """Makes the tables `spelt` (the rows of `chunk`, everyday ones with their keys) and `read_addresses`, `read_contacts` (others).
 
-    def spell(self, database: duckdb.DuckDBPyConnection) -> None:
-        """Makes the tables `spelt` (the rows of `chunk`, everyday ones with their keys) and `read_addresses`, `read_contacts` (others)."""
-        database.execute(EMAILS if ADDRESS_KIND[self.channel] == "email" else OTHERS)
-        texts = database.execute("SELECT DISTINCT raw, place FROM spelt WHERE raw <> '' AND k IS NULL AND problem = ''").fetchall()
+        `contacts`: whether any row names one.
+        """
+        said = _SAID.format(contact=_CONTACTS if contacts else _NO_CONTACTS)
+        database.execute(said + (_EMAILS if ADDRESS_KIND[self.channel] == "email" else _OTHERS))
+        texts = database.execute("SELECT DISTINCT odd, place FROM spelt WHERE odd <> ''").fetchall()
         _register(database, "read_addresses", _ADDRESSES, [(raw, place, *self._read(raw, place)) for raw, place in texts])
-        names = database.execute("SELECT DISTINCT contact FROM spelt WHERE contact <> '' AND NOT everyday_contact").fetchall()
-        _register(database, "read_contacts", _CONTACTS, [(raw, *self._contact(raw)) for (raw,) in names])
+        names = database.execute("SELECT DISTINCT odd_contact FROM spelt WHERE odd_contact <> ''").fetchall()
+        _register(database, "read_contacts", _NAMES, [(raw, *self._contact(raw)) for (raw,) in names])
 
     def address(self, raw: str, place: str) -> tuple[Address | None, str]:
         """The address that a row names, or the code that says why it is none."""
-        return addressed(self.channel, raw, place or self.region) if raw else (None, "")
+        return addressed(self.channel, raw, country_of(place) or self.country or self.region)
 
     def _read(self, raw: str, place: str) -> tuple[bytes | None, str, bytes | None, bytes | None]:
         address, fault = self.address(raw, place)
@@ -85,6 +80,11 @@ class Keyer:
         return subject_id(self.pepper, kind, value)[:KEY_BYTES]
 
 
+def country_of(said: str) -> str | None:
+    """The country that a row's text means: None for nothing said; what is no country is nowhere that law is mild."""
+    return (said if said in COUNTRIES else ELSEWHERE) if said else None
+
+
 def _register(database: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> None:
     columns: list[Any] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in schema]
     database.register(name, pa.table([pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)], schema=schema))
@@ -97,33 +97,38 @@ def _blob(raw: bytes) -> str:
 _ADDRESSES: Final = pa.schema(
     [("raw", pa.string()), ("place", pa.string()), ("k", pa.uuid()), ("fault", pa.string()), ("look1", pa.uuid()), ("look2", pa.uuid())]
 )
-_CONTACTS: Final = pa.schema([("contact", pa.string()), ("k", pa.uuid()), ("problem", pa.string())])
-_TOPS: Final = ", ".join(f"'{top}'" for top in sorted(SPECIAL_TOPS))
+_NAMES: Final = pa.schema([("contact", pa.string()), ("k", pa.uuid()), ("problem", pa.string())])
+_TOPS: Final = " OR ".join(f"ends_with(domain, '.{top}')" for top in sorted(SPECIAL_TOPS))
 _GMAILS: Final = ", ".join(f"'{domain}'" for domain in GMAIL)
-_SAID: Final = f"""
+_CONTACTS: Final = f"""coalesce(contact, '') <> '' AS at_contact,
+        CASE WHEN regexp_full_match(contact, '{EVERYDAY_CONTACT}') THEN contact_key(contact) END AS ck,
+        CASE WHEN regexp_full_match(contact, '{EVERYDAY_CONTACT}') THEN '' ELSE coalesce(contact, '') END AS odd_contact"""
+_NO_CONTACTS: Final = "false AS at_contact, NULL::UUID AS ck, '' AS odd_contact"
+_SAID: Final = """
 CREATE OR REPLACE TEMP TABLE spelt AS
 WITH said AS (
-    SELECT n, trim(coalesce(address, ''), ' ') AS raw, coalesce(contact, '') AS contact, place_of(country) AS place,
-        coalesce(brand, '') AS brand, coalesce(problem, '') AS problem,
-        regexp_full_match(coalesce(contact, ''), '{EVERYDAY_CONTACT}') AS everyday_contact
+    SELECT n, CASE WHEN starts_with(address, ' ') OR ends_with(address, ' ') THEN trim(address) ELSE coalesce(address, '') END AS raw, upper(trim(coalesce(country, ''))) AS place, coalesce(brand, '') AS brand,
+        coalesce(problem, '') AS problem, {contact}
     FROM chunk
 )"""
-EMAILS: Final = f"""{_SAID}, plain AS (
+_EMAILS: Final = f""", plain AS (
     SELECT *, CASE WHEN regexp_full_match(raw, '{EVERYDAY_EMAIL}') AND length(raw) <= {EMAIL_LENGTH} THEN lower(raw) END AS whole FROM said
 ), parts AS (
-    SELECT *, strpos(whole, '@') AS cut, substr(whole, strpos(whole, '@') + 1) AS domain FROM plain
+    SELECT *, strpos(whole, '@') AS cut, substr(whole, strpos(whole, '@') + 1) AS domain, strpos(whole, '+') AS tag FROM plain
 ), kept AS (
     SELECT *, CASE WHEN cut <= {LOCAL_LENGTH + 1} AND NOT contains(domain, '--')
-                        AND string_split(domain, '.')[-1] NOT IN ({_TOPS}) THEN whole END AS value,
-        left(whole, CASE WHEN contains(whole, '+') THEN strpos(whole, '+') ELSE cut END - 1) AS bare
+                        AND NOT ({_TOPS}) THEN whole END AS value,
+        left(whole, CASE WHEN tag > 0 THEN tag ELSE cut END - 1) AS bare
     FROM parts
 )
-SELECT n, raw, contact, everyday_contact, place, brand, problem,
+SELECT n, raw <> '' AS at_address, CASE WHEN value IS NULL THEN raw ELSE '' END AS odd, place, brand, problem, at_contact, ck, odd_contact,
     CASE WHEN value IS NOT NULL THEN address_key(value) END AS k,
-    CASE WHEN contains(value, '+') THEN address_key(bare || '@' || domain) END AS look1,
-    CASE WHEN value IS NOT NULL AND domain IN ({_GMAILS}) AND (domain <> 'gmail.com' OR contains(bare, '.') OR contains(value, '+'))
+    CASE WHEN value IS NOT NULL AND tag > 0 THEN address_key(bare || '@' || domain) END AS look1,
+    CASE WHEN value IS NOT NULL AND domain IN ({_GMAILS}) AND (domain <> 'gmail.com' OR contains(bare, '.') OR tag > 0)
         THEN address_key(replace(bare, '.', '') || '@gmail.com') END AS look2
 FROM kept"""
 """Everyday addresses by SQL, as rules/subjects.py reads them: the fold, and the look-alikes of tags and of Gmail's dots and domains."""
-OTHERS: Final = f"""{_SAID}
-SELECT *, NULL::UUID AS k, NULL::UUID AS look1, NULL::UUID AS look2 FROM said"""
+_OTHERS: Final = """
+SELECT n, raw <> '' AS at_address, raw AS odd, place, brand, problem, at_contact, ck, odd_contact,
+    NULL::UUID AS k, NULL::UUID AS look1, NULL::UUID AS look2
+FROM said"""
