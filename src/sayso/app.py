@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
 
+from sayso.audience_wiring import screening_of
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
 from sayso.contracts.ledger import LedgerRolledBack
@@ -16,10 +17,11 @@ from sayso.opening import Parts, compare_log, microseconds
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import changes, connections, propagation, webhooks
+from sayso.web.api import audiences, changes, connections, propagation, webhooks
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
+from sayso.web.docs import docs_router
 from sayso.web.gate import gate_router
 from sayso.web.health import health_router
 from sayso.web.hot import HotLane
@@ -48,13 +50,15 @@ def web_app(parts: Parts) -> ASGIApp:
     asking = Asking(parts.gatehouse, parts.current, Campaigns(parts.desk), parts.keys.permit_ring)
     app = api_app()
     app.state.hub = hub
+    app.include_router(docs_router())
     app.include_router(gate_router(asking))
     app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
     app.include_router(
         health_router(unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
     )
     app.state.spokes = spoke_parts_of(parts)
-    for router in (hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
+    app.state.screening = screening_of(parts)
+    for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
     return HotLane(app, hub, asking)
 

@@ -18,6 +18,7 @@ from sayso.commands import (
     explain,
     import_,
     lift,
+    screen,
     serve,
     verify,
 )
@@ -37,6 +38,7 @@ app.command()(serve.worker)
 app.command("demo")(demo.show_demo)
 app.command("import")(import_.import_list)
 app.command("explain")(explain.explain_address)
+app.command("screen")(screen.screen_list)
 app.command("verify")(verify.verify_ledger)
 app.command("accept-rollback")(accept_rollback.accept)
 app.command("doctor")(doctor.examine_hub)
