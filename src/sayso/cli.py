@@ -58,7 +58,7 @@ def _say_version(wanted: bool) -> None:
 
 @app.callback()
 def before(
-    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,  # noqa: ARG001 - its callback does it
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,
 ) -> None:
     """Before every command: warnings go to stderr, so that stdout holds results only."""
     log_to_stderr(logging.WARNING)

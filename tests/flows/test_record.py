@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from hub import Hub, api, person
 
+from hub import Hub, api, person
 from sayso.contracts.book import Key, readings_of
 from sayso.flows.record import Said, record
 from sayso.rules import view

@@ -23,7 +23,8 @@ MAX_STEPS = 20_000
 class Sends(Protocol):
     """Sends one request within a number of seconds; answers a `Response` whatever happens, never raises for the network."""
 
-    async def __call__(self, request: Request, timeout: float) -> Response: ...
+    async def __call__(self, request: Request, timeout: float) -> Response:
+        """The answer, or how the attempt ended."""
 
 
 Clock = Callable[[], int]

@@ -1,4 +1,4 @@
-"""Check: the one question. May this be sent to this person, now?"""
+"""Check: the one question, whether this may be sent to this person now."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -288,8 +288,10 @@ def _check_entry(found: Verified, log: int, link: Link, row: Stored, opened: Map
             problems.append("it has no place in a log and does not wait for one")
     for what in problems:
         found.note(what, seq, row.id)
+    before = link.place[1] if link.place and link.place[0] == log else None
+    if replayed.gap:
+        found.note(replayed.gap, None if seq is None else min(seq, -1 if before is None else before) + 1, row.id, seq and seq + 1)
     if replayed.breaks:
-        before = link.place[1] if link.place and link.place[0] == log else None
         upto = found.size if seq is None else max(seq, before or 0) + 1
         found.note(
             "the leaf before it in its chain is not the one that its prev names", before if before is not None else seq, row.id, upto

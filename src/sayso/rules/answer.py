@@ -50,7 +50,17 @@ def to_log(logged: Logged) -> bytes:
         for r in verdict.reasons
     ]
     asked = [logged.channel, logged.category, logged.brand, logged.campaign, logged.message, logged.sender]
-    row = [int(verdict.allowed), reasons, verdict.regime, verdict.version, verdict.retry_at, logged.at, logged.permit_until, asked, RULEBOOK]
+    row = [
+        int(verdict.allowed),
+        reasons,
+        verdict.regime,
+        verdict.version,
+        verdict.retry_at,
+        logged.at,
+        logged.permit_until,
+        asked,
+        RULEBOOK,
+    ]
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 

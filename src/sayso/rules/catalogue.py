@@ -35,6 +35,7 @@ class Category:
 
     @property
     def refusable(self) -> bool:
+        """Whether people may say no to it."""
         return self.kind != "transactional"
 
 
@@ -47,6 +48,7 @@ class Catalogue:
     message_types: dict[str, str] = field(default_factory=dict)
 
     def get(self, key: str) -> Category | None:
+        """The category of this key, or None."""
         return next((category for category in self.categories if category.key == key), None)
 
     def category_of(self, message_type: str) -> Category | None:
@@ -56,10 +58,12 @@ class Catalogue:
 
     @property
     def refusable(self) -> tuple[Category, ...]:
+        """The categories that people may say no to, in their order."""
         return tuple(category for category in self.categories if category.refusable)
 
     @property
     def always_sent(self) -> tuple[str, ...]:
+        """The keys of what is always sent."""
         return tuple(category.key for category in self.categories if not category.refusable)
 
 

@@ -91,9 +91,7 @@ def consent(stamps: Register, weak: Register, message: Scope, window: int) -> tu
     Lifting a broader opt-out is never consent for a category. A weak opt-in fills a scope only where no strong stamp stands.
     """
     found = [
-        (at, stamp)
-        for at, stamp in stamps.items()
-        if not stamp.out and at.scope.category == message.category and at.scope.covers(message)
+        (at, stamp) for at, stamp in stamps.items() if not stamp.out and at.scope.category == message.category and at.scope.covers(message)
     ]
     spoken = {at.scope for at in stamps}
     found += [

@@ -73,7 +73,7 @@ def _quickly(text: str) -> dict[str, Any] | None:
 
 
 def commitment(salt: bytes, detail: bytes) -> bytes:
-    """The 32 bytes that bind a leaf to its detail: SHA-256("sayso/detail/1\\0" ∥ salt ∥ detail), with 32 random bytes of salt."""
+    r"""The 32 bytes that bind a leaf to its detail: SHA-256("sayso/detail/1\0" ∥ salt ∥ detail), with 32 random bytes of salt."""
     if len(salt) != SALT_BYTES:
         raise ValueError(f"the salt of a commitment has {SALT_BYTES} bytes")
     return hashlib.sha256(_COMMITMENT_LABEL + salt + detail).digest()

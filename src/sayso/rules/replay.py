@@ -31,13 +31,15 @@ class Link:
 class Replayed:
     """A chain after one more leaf: the fields (None when unreadable), the new link, and what is wrong with the leaf.
 
-    `breaks`: its prev is not the hash of the leaf before it, so one of the two was changed.
+    `breaks`: its prev is not the hash of the leaf before it, so one of the two was changed. `gap`: it does not stand right after that
+    leaf in its chain, so what is wrong may stand between the two.
     """
 
     fields: Mapping[str, Any] | None
     link: Link
     problems: tuple[str, ...]
     breaks: bool = False
+    gap: str = ""
 
 
 def replay(link: Link, leaf: bytes, place: tuple[int, int] | None) -> Replayed:
@@ -56,14 +58,15 @@ def replay(link: Link, leaf: bytes, place: tuple[int, int] | None) -> Replayed:
     problems = []
     if entry.sub != link.sub:
         problems.append("the leaf is of another subject")
-    if fields["ver"] != link.state.length + 1:
-        problems.append(f"place {fields['ver']} of its chain follows place {link.state.length}")
+    ver, length = fields["ver"], link.state.length
+    gap = f"place {ver} of its chain follows place {length}" if ver != length + 1 else ""
     if entry.at <= link.state.last_at:
         problems.append("it is not later than the leaf before it in its chain")
     if link.act == ERASED:
         problems.append("its chain had ended with an erasure")
     problems += _misplaced(link.place, place)
-    return Replayed(fields, Link(link.sub, state, head, entry.act, place), tuple(problems), fields["prev"] != link.head.hex())
+    after = Link(link.sub, state, head, entry.act, place)
+    return Replayed(fields, after, tuple(problems), fields["prev"] != link.head.hex(), gap)
 
 
 def state_bytes(state: State) -> bytes:

@@ -51,11 +51,7 @@ class Scope:
 
     def covers(self, narrow: "Scope") -> bool:
         """Whether every message of the narrow scope lies inside this one."""
-        return (
-            self.brand in (ANY, narrow.brand)
-            and self.channel in (ANY, narrow.channel)
-            and self.category in (ANY, narrow.category)
-        )
+        return self.brand in (ANY, narrow.brand) and self.channel in (ANY, narrow.channel) and self.category in (ANY, narrow.category)
 
 
 def channel_named(raw: str) -> str:

@@ -75,7 +75,7 @@ class PostgresBook:
             return await self._transaction(acts)
         except Unavailable as down:
             return [down for _ in acts]
-        except Exception:  # whatever it was, the next lines find out whose it is
+        except Exception:  # noqa: BLE001 - whatever it was, the next lines find out whose it is
             return [await self._alone(act) for act in acts]
 
     async def _alone(self, act: Act) -> Answer:
@@ -86,7 +86,7 @@ class PostgresBook:
             except RETRIED as clash:
                 failure: Exception = clash
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
-            except Exception as failed:  # handed to the caller of this very act
+            except Exception as failed:  # noqa: BLE001 - handed to the caller of this very act
                 return failed
         return Unavailable(f"the store was too busy with the same people: {type(failure).__name__}")
 

@@ -122,7 +122,7 @@ class PostgresGatehouse:
             except TimeoutError:
                 _fail(batch, Unavailable("the store did not answer in time"))
                 continue
-            except Exception as failed:  # whatever went wrong, nobody may be allowed by it
+            except Exception as failed:  # noqa: BLE001 - whatever went wrong, nobody may be allowed by it
                 _fail(batch, failed if isinstance(failed, Unavailable) else Unavailable(f"checks failed: {type(failed).__name__}"))
                 continue
             start = 0

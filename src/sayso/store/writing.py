@@ -172,7 +172,7 @@ def _judge(desk: Desk, act: Act, tools: Tools, ticks: _Ticks) -> Answer:
     page = Page({key: desk.keys[key] for key in act.keys}, desk.rows)
     try:
         judged = act.judge(Scene(page, desk.now, ticks.new_id))
-    except Exception as refused:  # every judge's refusal belongs to its own caller, the group goes on
+    except Exception as refused:  # noqa: BLE001 - every judge's refusal belongs to its own caller, the group goes on
         return refused
     ruling = judged.ruling
     touched = [row for sub, row in ruling.rows.items() if row.state.version != desk.rows.get(sub, Row(sub, "", EMPTY)).state.version]

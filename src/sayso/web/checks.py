@@ -34,18 +34,7 @@ def read_check(
     """The question that a JSON object asks. Raises Problem naming every flaw; what is only undeliverable becomes a denial, not a flaw."""
     if not isinstance(body, dict):
         raise invalid(("a check is a JSON object", at))
-    unknown = body.keys() - FIELDS
-    flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(unknown)] if unknown else []
-    texts: dict[str, str] = {}
-    for name in _TEXTS:
-        value = body.get(name)
-        if value is None:
-            continue
-        problem = _text_problem(name, value)
-        if problem:
-            flaws.append((problem, f"{at}/{name}"))
-        else:
-            texts[name] = value
+    texts, flaws = _texts(body, at)
     if not isinstance(body.get("reserve", False), bool):
         flaws.append(("reserve is true or false", f"{at}/reserve"))
     contact = _contact(texts, flaws, at)
@@ -65,6 +54,23 @@ def read_check(
     brand = texts.get("business_unit") or texts.get("businessUnit")
     ask = Ask(channel, category_of(texts, catalogue, campaigns), None if brand in (None, ANY) else brand, country, fault)
     return Question(ask, contact, address, texts.get("campaign_id", ""), texts.get("message_id", ""), texts.get("sender", ""))
+
+
+def _texts(body: Mapping[str, Any], at: str) -> tuple[dict[str, str], list[Flaw]]:
+    """The text fields that can be read, and what is wrong with the others."""
+    unknown = body.keys() - FIELDS
+    flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(unknown)] if unknown else []
+    texts: dict[str, str] = {}
+    for name in _TEXTS:
+        value = body.get(name)
+        if value is None:
+            continue
+        problem = _text_problem(name, value)
+        if problem:
+            flaws.append((problem, f"{at}/{name}"))
+        else:
+            texts[name] = value
+    return texts, flaws
 
 
 def _text_problem(name: str, value: Any) -> str:

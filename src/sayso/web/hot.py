@@ -39,7 +39,7 @@ class HotLane:
         request_id = errors.sane_request_id(headers.get(b"x-request-id")) or uuid.uuid4().hex
         try:
             answer = await self._answer(scope, headers, receive)
-        except Exception as refused:
+        except Exception as refused:  # noqa: BLE001 - whatever it is, it is answered as a problem
             problem = errors.from_exception(refused)
             response = errors.answer(problem, base=self._hub.public_url, request_id=request_id)
             response.headers["X-Request-Id"] = request_id
@@ -55,8 +55,8 @@ class HotLane:
 
     async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive) -> Any:
         known = await self._admit(headers)
-        body = parsed(await _read(headers, receive))
         explain = _explain(scope["query_string"])
+        body = parsed(await _read(headers, receive))
         if scope["path"] == BATCH:
             return {"items": await self._asking.ask(batch_of(body), explain=explain, single=False, known=known)}
         return (await self._asking.ask([body], explain=explain, single=True, known=known))[0]

@@ -157,6 +157,6 @@ def _told(response: Response) -> Outcome:
         return Outcome("applied", f"answered {response.status}")
     if response.status == 410:
         return Outcome("refused", "answered 410: the endpoint is gone", permanent=True)
-    if 400 <= response.status:
+    if response.status >= 400:
         return Outcome("later", f"answered {response.status}", retry_after=response.header("retry-after"))
     return outcome
