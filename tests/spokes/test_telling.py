@@ -80,22 +80,29 @@ async def test_rotation_loses_nothing(town: Town, shop: Receiver) -> None:
     await eventually(lambda: town.has(shop.got))
     fresh = (await town.ok("POST", f"/api/v2/webhooks/{hook['id']}/rotate"))["secret"]
     await promo(town, "opted_in")
-    await eventually(lambda: town.has(len(shop.got) > 1))
-    last = shop.server.seen[-1]
-    for secret in (hook["secret"], fresh):
-        assert Webhook(secret).verify(last.body, dict(last.headers))
+    await eventually(lambda: town.has(signed(shop, hook["secret"]) and signed(shop, fresh)))
     connection = await town.parts.spokes.connection(UUID(hook["id"]))
     ground = await town.parts.current.ground()
     tomorrow = replace(ground, clock=lambda: microseconds() + DAY + 1)
     await retire(connection, connecting=setup_of(town.parts).connecting, ground=ground)
     assert len((await town.parts.spokes.connection(connection.id)).settings.texts("secrets")) == 2
     await retire(connection, connecting=setup_of(town.parts).connecting, ground=tomorrow)
-    await promo(town, "opted_out")
-    await eventually(lambda: town.has(len(shop.got) > 2))
+
+    async def only_the_new_one_signs() -> bool:
+        # What was under way when the old secret ended may still carry it, so each look makes one more change.
+        await promo(town, "opted_out" if len(shop.got) % 2 else "opted_in")
+        return signed(shop, fresh) and not signed(shop, hook["secret"])
+
+    assert await eventually(only_the_new_one_signs)
+
+
+def signed(shop: Receiver, secret: str) -> bool:
+    """Whether the newest delivery is signed with this secret."""
     last = shop.server.seen[-1]
-    assert Webhook(fresh).verify(last.body, dict(last.headers))
-    with pytest.raises(WebhookVerificationError):
-        Webhook(hook["secret"]).verify(last.body, dict(last.headers))
+    try:
+        return bool(Webhook(secret).verify(last.body, dict(last.headers)))
+    except WebhookVerificationError:
+        return False
 
 
 async def test_an_endpoint_that_is_gone_is_left_alone_until_it_is_resumed(town: Town, shop: Receiver) -> None:
