@@ -47,10 +47,16 @@ class Crowd:
 
     def say(self, one: One, kind: str, **more: object) -> None:
         self.made += 1
-        plain = {"sub": one.sub, "at": NOW, "ts": NOW - self.chance.randrange(40) * SECOND, "act": kind, "src": "api", "via": "c:shop"}
+        plain = {"sub": one.sub, "at": NOW, "ts": NOW - self.ago(), "act": kind, "src": "api", "via": "c:shop"}
         by = self.chance.choice(("c:shop", "c:crm", f"p:{one.sub}", "c:shop/spread"))
         entry = Entry(**{"id": f"019aa7b2-0000-7000-8000-{self.made:012x}", "kind": kind, "by": by, **plain, **more})  # type: ignore[arg-type]  # made up
         one.state = fold(one.state, entry)
+
+    def ago(self) -> int:
+        """A moment that others share, that lies within a conflict window of others, or that stands alone."""
+        return (
+            self.chance.choice((self.chance.randrange(40), 86_400 * self.chance.randrange(1, 90), 20 * self.chance.randrange(5))) * SECOND
+        )
 
     def tie(self, contact: One, address: One, *, primary: bool) -> None:
         self.say(contact, "link", other=address.sub, other_kind=address.kind, primary=primary)

@@ -17,7 +17,7 @@ from sayso.contracts.audience import Known
 from sayso.contracts.gatehouse import Found
 from sayso.flows.check import Question, people_of
 from sayso.flows.refresh import SOMEBODY, _line
-from sayso.rules.audience import Answer, addressed, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
+from sayso.rules.audience import Answer, Seen, addressed, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person, may_send
@@ -27,6 +27,8 @@ from sayso.rules.words import CHANNELS
 
 WINDOW = 10_000_000
 RECIPE = recipe_of(DEFAULT, WINDOW)
+SEEN: Seen = {}
+"""Shared by all examples: people of one shape stand for each other."""
 PLACES = st.sampled_from([None, "US", "DE", "CA", "JP", "ZZ"])
 ASKS = st.builds(
     Ask, st.sampled_from(CHANNELS), st.sampled_from(DEFAULT.categories), st.sampled_from([None, "outlet", "main", "unheard of"]), PLACES
@@ -39,7 +41,7 @@ def asked(ask: Ask, people: tuple[Person, ...], default: str | None) -> Answer:
 
 
 @pytest.mark.feature("R7")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32), st.lists(ASKS, min_size=5, max_size=20), PLACES)
 def test_a_profile_answers_as_the_gate_or_says_that_it_cannot(seed: int, asks: list[Ask], default: str | None) -> None:
     crowd = Crowd(random.Random(seed))
@@ -47,7 +49,7 @@ def test_a_profile_answers_as_the_gate_or_says_that_it_cannot(seed: int, asks: l
     known = {one.sub: Known(one.sub.encode(), Row(one.sub, one.kind, one.state)) for one in crowd.subjects.values()}
     rows = {sub: one.row for sub, one in known.items()}
     for one in known.values():
-        line = _line(one, known, Found(None, None, (), rows), RECIPE, NOW)
+        line = _line(one, known, Found(None, None, (), rows), RECIPE, NOW, SEEN)
         again = from_json(to_json(line.profile))
         assert again == line.profile
         for ask in asks:

@@ -10,8 +10,8 @@ from sayso.contracts.book import Key
 from sayso.contracts.gatehouse import Found
 from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, people_of
-from sayso.rules.audience import Profile, Recipe, channels_of, nobody, reach_of, recipe_of, shadows, stranger, united
-from sayso.rules.gate import Ask
+from sayso.rules.audience import Profile, Recipe, Seen, channels_of, nobody, reach_of, recipe_of, shadows, stranger, united
+from sayso.rules.gate import Ask, Person
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT, Address
 from sayso.rules.words import CHANNELS
 
@@ -41,10 +41,11 @@ async def refresh(*, census: Census, engine: Engine, ground: Ground) -> Fresh:
     if (census.revision.log_size - stand.revision.log_size) * SHARE > max(stand.subjects, OVERLAY):
         return await _rebuilt(recipe, census, engine)
     changed: list[Line] = []
+    seen: Seen = {}
     draft: Draft | None = None
     try:
         async for members, everybody in census.changed(stand.revision.log_size):
-            changed += await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at)
+            changed += await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
             if draft is None and len(changed) > OVERLAY:
                 draft = await asyncio.to_thread(engine.draft, _fixed(recipe), stand)
             if draft is not None:
@@ -68,9 +69,10 @@ async def _is_of(stand: Stand, recipe: Recipe, census: Census) -> bool:
 
 async def _rebuilt(recipe: Recipe, census: Census, engine: Engine) -> Fresh:
     draft = await asyncio.to_thread(engine.draft, _fixed(recipe), None)
+    seen: Seen = {}
     try:
         async for members, everybody in census.everybody():
-            lines = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at)
+            lines = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
             await asyncio.to_thread(draft.add, lines)
         return Fresh(await asyncio.to_thread(draft.keep, recipe.key(), census.revision), (), rebuilt=True)
     finally:
@@ -81,12 +83,12 @@ def _fixed(recipe: Recipe) -> tuple[Profile, Profile, Profile]:
     return nobody(recipe), stranger(recipe), ()
 
 
-def _lines(members: Sequence[Known], everybody: Mapping[str, Known], recipe: Recipe, now: int) -> list[Line]:
+def _lines(members: Sequence[Known], everybody: Mapping[str, Known], recipe: Recipe, now: int, seen: Seen) -> list[Line]:
     rows = {sub: known.row for sub, known in everybody.items()}
-    return [_line(known, everybody, Found(None, None, (), rows), recipe, now) for known in members]
+    return [_line(known, everybody, Found(None, None, (), rows), recipe, now, seen) for known in members]
 
 
-def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Recipe, now: int) -> Line:
+def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Recipe, now: int, seen: Seen) -> Line:
     """What the snapshot says about one subject: the gate's answers to every question that names it alone."""
     row = known.row
     if row.kind == CONTACT:
@@ -95,15 +97,17 @@ def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Re
         elsewhere = [channel for channel in CHANNELS if channel not in reached][:1]
         alone = Found(row, None, (), found.linked)
         profile = united(
-            reach_of(
-                (channel if channel in reached else "",), people_of(Question(Ask(channel, None), SOMEBODY, None), alone)[0], recipe, now
-            )
-            for channel in (*reached, *elsewhere)
+            reach_of((channel if channel in reached else "",), _at(channel, alone), recipe, now, seen) for channel in (*reached, *elsewhere)
         )
         return Line(known.id, b"", 0, profile, shadow=False)
     channels = channels_of(row.kind)
     question = Question(Ask(channels[0], None), None, Address(row.kind, "", ""))
     people_there = people_of(question, Found(None, row, (), found.linked))
     owners = [everybody[sub].id for sub, link in row.state.links.items() if link.kind == CONTACT and sub in everybody]
-    profile = united(reach_of(channels, person, recipe, now) for person in people_there)
+    profile = united(reach_of(channels, person, recipe, now, seen) for person in people_there)
     return Line(known.id, owners[0] if len(owners) == 1 else b"", len(owners), profile, shadows(row.state))
+
+
+def _at(channel: str, found: Found) -> Person:
+    """A contact as a question on a channel reads it that names nothing else."""
+    return people_of(Question(Ask(channel, None), SOMEBODY, None), found)[0]

@@ -9,14 +9,16 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from sayso.rules import law
 from sayso.rules.catalogue import Catalogue, Category
+from sayso.rules.conflict import SPREAD, Register
 from sayso.rules.countries import COUNTRIES
-from sayso.rules.gate import ALLOWING, DAY, Ask, Person, may_send
+from sayso.rules.gate import ALLOWING, DAY, Ask, Person, bounced, may_send, soft_streak
 from sayso.rules.state import EMPTY, State
 from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address
 from sayso.rules.words import ANY, CHANNELS
@@ -46,6 +48,7 @@ class Facet(NamedTuple):
     open: Codes
 
 
+Shape = tuple[Any, ...]
 Facets = tuple[tuple[tuple[str, str, str], Facet | None], ...]
 
 
@@ -61,6 +64,8 @@ class Reach(NamedTuple):
 
 
 Profile = tuple[Reach, ...]
+Seen = dict[tuple[tuple[str, ...], Shape], Facets]
+_SEEN_MAX: Final = 100_000
 
 
 class Answer(NamedTuple):
@@ -107,10 +112,11 @@ def shadows(state: State) -> bool:
     return stamps or bool(state.pauses) or any(state.blocks[name].on for name in ("blacklist", "complaint") if name in state.blocks)
 
 
-def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int) -> Reach:
+def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int, seen: Seen | None = None) -> Reach:
     """What the gate says about one person on some channels, on which it reads the same rows; "" is any channel without an address.
 
-    Look-alikes are left out of it: who asks knows the spelling, this does not.
+    Look-alikes are left out of it: who asks knows the spelling, this does not. `seen` remembers what was found for equal shapes of one
+    recipe; it is added to.
     """
     countries = tuple(sorted({row.place.country for row in person.rows if row.place}))
     placeless = replace(person, row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
@@ -118,7 +124,45 @@ def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int
     if not any(row.strong or row.weak or row.blocks or row.soft or row.pauses for row in rows):
         return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
     timed = any(pause.until > now - DAY for row in rows for pause in row.pauses.values())
-    return Reach(countries, _facets(channels, placeless, recipe, timed=timed))
+    shape = None if timed or seen is None else shape_of(placeless, recipe.window)
+    if shape is None or seen is None:
+        return Reach(countries, _facets(channels, placeless, recipe, timed=timed))
+    if (channels, shape) not in seen:
+        if len(seen) >= _SEEN_MAX:
+            seen.clear()
+        seen[channels, shape] = _facets(channels, placeless, recipe, timed=False)
+    return Reach(countries, seen[channels, shape])
+
+
+def shape_of(person: Person, window: int) -> Shape | None:
+    """What the gate can tell apart about somebody without running pauses: two people of one shape get the same codes.
+
+    Times and entry ids count by their order only. That holds where words that were not said at once lie further apart than the conflict
+    window; None where they do not. Names of actors and contacts count by their order, and for whether they are the person's own.
+    A rule of the gate that looks at more than this (an age, a count) has to be let in here, or it is asked only once a shape.
+    """
+    rows = (*person.rows, *person.linked)
+    said = [(at, stamp) for row in rows for at, stamp in (*row.strong.items(), *row.weak.items())]
+    times = sorted({stamp.ts for _, stamp in said})
+    if any(later - earlier <= window for earlier, later in pairwise(times)):
+        return None
+    order = {ts: n for n, ts in enumerate(times)}
+    entries = {entry: n for n, entry in enumerate(sorted({stamp.entry for _, stamp in said}))}
+    actors = {actor: (n, actor.endswith(SPREAD)) for n, actor in enumerate(sorted({at.actor for at, _ in said}))}
+    others = {about: n + 2 for n, about in enumerate(sorted({at.about for at, _ in said} - {"", person.contact}))}
+    names = {**others, person.contact: 1, "": 0}
+
+    def stamps(register: Register) -> frozenset[Any]:
+        return frozenset(
+            (at.scope, actors[at.actor], names[at.about], order[stamp.ts], entries[stamp.entry], stamp.out, stamp.own, stamp.method)
+            for at, stamp in register.items()
+        )
+
+    def facts(row: State) -> tuple[Any, ...]:
+        on = frozenset(name for name, mark in row.blocks.items() if mark.on)
+        return stamps(row.strong), stamps(row.weak), on, bounced(row) is not None, soft_streak(row) is not None
+
+    return person.missing, person.row is None, person.address is None, tuple(map(facts, rows))
 
 
 def _placeless(row: State | None) -> State | None:
