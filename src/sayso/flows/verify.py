@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sayso.contracts.ledger import Anchor, Audit, Details, Kept, Placed, Signed, Stored
 from sayso.rules.leaves import commitment
-from sayso.rules.merkle import EMPTY_ROOT, Edge, edge_root, leaf_hash
+from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, Edge, edge_root, leaf_hash
 from sayso.rules.notes import Checkpoint, NoteMalformed, NoteRefused, VerifierKey, open_checkpoint
 from sayso.rules.replay import ERASED, Link, replay, state_bytes
 from sayso.rules.rollback import Rollback
@@ -130,6 +130,14 @@ class _Signer:
         return self.closed is not None and self.closed.agreed < checkpoint.size <= self.closed.size
 
 
+@dataclass(slots=True)
+class _Proven:
+    """The greatest sizes that a true checkpoint covers: any one, and an anchor. Those in the store may have been signed anew."""
+
+    anyhow: int = 0
+    outside: int = 0
+
+
 def _opened_anchors(found: Verified, notes: Sequence[str], signer: _Signer) -> list[Checkpoint]:
     opened = []
     for note in notes:
@@ -144,21 +152,22 @@ def _opened_anchors(found: Verified, notes: Sequence[str], signer: _Signer) -> l
 async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], signer: _Signer, progress: Callable[[int], None]) -> None:
     """The first pass: places, tiles, checkpoints and anchors against the leaves in the order of the log."""
     tree, rows = Edge(), dict[TileKey, bytes]()
-    skipped, done, proven = 0, -1, 0
+    skipped, done, proven = 0, -1, _Proven()
     last: tuple[Sequence[Placed], int] = ((), 0)
     async for batch in audit.places():
         skipped = _check_places(found, batch, tree.size, skipped)
         start, end = tree.size, tree.size + len(batch)
-        signed = _claims(found, await audit.checkpoints(done, end), signer) + [c for c in anchors if done < c.size <= end]
+        claims = [(one.size, one.root, False) for one in _claims(found, await audit.checkpoints(done, end), signer)]
+        claims += [(one.size, one.root, True) for one in anchors if done < one.size <= end]
         hashes, last = [leaf_hash(row.leaf or b"") for row in batch], (batch, start)
-        tree, gained, proven = _check_roots(found, (tree, hashes), sorted(signed, key=lambda checkpoint: checkpoint.size), proven)
+        tree, gained = _check_roots(found, (tree, hashes), claims, proven)
         changed = rows_after(rows, start, gained)
         await _check_tiles(found, audit, {at: row for at, row in changed.items() if width_at(*at, end) == WIDTH}, last)
         rows = {at: changed.get(at) or rows[at] for at in edge_keys(end)}
         done = end
         progress(end)
     await _check_tiles(found, audit, rows, last)
-    await _check_end(found, audit, (tree, done), anchors, signer)
+    await _check_end(found, audit, (tree, done), anchors, signer, proven)
 
 
 def _check_places(found: Verified, batch: Sequence[Placed], start: int, skipped: int) -> int:
@@ -172,14 +181,18 @@ def _check_places(found: Verified, batch: Sequence[Placed], start: int, skipped:
     return skipped
 
 
-async def _check_end(found: Verified, audit: Audit, end: tuple[Edge, int], anchors: list[Checkpoint], signer: _Signer) -> None:
+async def _check_end(
+    found: Verified, audit: Audit, end: tuple[Edge, int], anchors: list[Checkpoint], signer: _Signer, proven: _Proven
+) -> None:
     """What lies beyond the last leaf: nothing may."""
     tree, done = end
     found.size, found.root = tree.size, edge_root(tree)
-    beyond = _claims(found, await audit.checkpoints(done, (1 << 63) - 1), signer) + [c for c in anchors if c.size > done]
-    for checkpoint in beyond:
+    beyond = [(one, proven.anyhow) for one in _claims(found, await audit.checkpoints(done, (1 << 63) - 1), signer)]
+    beyond += [(one, proven.outside) for one in anchors if one.size > done]
+    for checkpoint, since in beyond:
         if checkpoint.size:
-            found.note(f"{checkpoint.size} entries were signed, the log has {tree.size}: it was cut or rolled back", tree.size)
+            what = f"{checkpoint.size} entries were signed, the log has {tree.size}: it was cut or rolled back"
+            found.note(what, since, upto=tree.size + 1)
         elif checkpoint.root != EMPTY_ROOT:
             found.note("a checkpoint of an empty log has another root than an empty log")
     counts = enumerate(tree.size >> (8 * level) for level in range(8))
@@ -207,8 +220,10 @@ async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes]
         kept = stored.get((level, n), b"")
         if kept == row:
             continue
-        wrong = next((i for i in range(len(row) // 32) if kept[32 * i : 32 * i + 32] != row[32 * i : 32 * i + 32]), len(row) // 32)
-        seq = ((n * WIDTH + wrong) << (8 * level)) if wrong < len(row) // 32 else None
+        width = len(row) // HASH_BYTES
+        wrong = next((i for i in range(width) if kept[HASH_BYTES * i :][:HASH_BYTES] != row[HASH_BYTES * i :][:HASH_BYTES]), width)
+        # A hash too many on the lowest level is that of an entry that stood there once.
+        seq = ((n * WIDTH + wrong) << (8 * level)) if wrong < width or level == 0 else None
         named = batch[seq - start].entry if seq is not None and level == 0 and 0 <= seq - start < len(batch) else None
         upto = None if seq is None else seq + (1 << (8 * level))
         found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named, upto)
@@ -232,27 +247,29 @@ def _claims(found: Verified, stored: Sequence[Signed], signer: _Signer) -> list[
 
 
 def _check_roots(
-    found: Verified, grown: tuple[Edge, list[bytes]], signed: list[Checkpoint], proven: int
-) -> tuple[Edge, list[list[bytes]], int]:
-    """The tree after these leaves, what its levels gained, and the greatest size that a true checkpoint covers; each against its root."""
+    found: Verified, grown: tuple[Edge, list[bytes]], claims: list[tuple[int, bytes, bool]], proven: _Proven
+) -> tuple[Edge, list[list[bytes]]]:
+    """The tree after these leaves, and what its levels gained; on the way each claim (size, root, whether it is an anchor) is compared."""
     tree, hashes = grown
     start, gained = tree.size, list[list[bytes]]()
-    for upto, claims in groupby([*signed, None], key=lambda checkpoint: checkpoint.size if checkpoint else start + len(hashes)):
-        tree, more = grow(tree, hashes[tree.size - start : upto - start])
+    for size, claimed in groupby([*sorted(claims), (start + len(hashes), b"", False)], key=lambda claim: claim[0]):
+        tree, more = grow(tree, hashes[tree.size - start : size - start])
         for level, fresh in enumerate(more):
             if level == len(gained):
                 gained.append([])
             gained[level] += fresh
-        for checkpoint in claims:
-            if checkpoint is None:
-                continue
-            if edge_root(tree) == checkpoint.root:
-                proven = checkpoint.size
-                found.signed = max(found.signed, proven)
-            else:
-                what = f"entries {proven} to {checkpoint.size - 1} are not the ones that were signed at size {checkpoint.size}"
-                found.note(what, proven, upto=checkpoint.size)
-    return tree, gained, proven
+        root, known = edge_root(tree), [claim for claim in claimed if claim[1]]
+        for _, other, outside in known:
+            if other != root:
+                since = proven.outside if outside else proven.anyhow
+                what = f"entries {since} to {size - 1} are not the ones that were signed at size {size}"
+                found.note(what, since, upto=size)
+        true = [outside for _, other, outside in known if other == root]
+        if true:
+            proven.anyhow = found.signed = size
+        if any(true):
+            proven.outside = size
+    return tree, gained
 
 
 async def _check_chains(found: Verified, audit: Audit, details: Details | None, progress: Callable[[int], None]) -> None:
@@ -290,13 +307,24 @@ def _check_entry(found: Verified, log: int, link: Link, row: Stored, opened: Map
         found.note(what, seq, row.id)
     before = link.place[1] if link.place and link.place[0] == log else None
     if replayed.gap:
-        found.note(replayed.gap, None if seq is None else min(seq, -1 if before is None else before) + 1, row.id, seq and seq + 1)
-    if replayed.breaks:
+        _note_gap(found, replayed.gap, (before, seq), row.id)
+    elif replayed.breaks:
         upto = found.size if seq is None else max(seq, before or 0) + 1
         found.note(
             "the leaf before it in its chain is not the one that its prev names", before if before is not None else seq, row.id, upto
         )
     return replayed.link
+
+
+def _note_gap(found: Verified, what: str, between: tuple[int | None, int | None], entry: UUID) -> None:
+    """An entry that does not follow the one before it in its chain: one is missing between the two, or one of them does not belong."""
+    before, seq = between
+    if seq is None:
+        found.note(what, None, entry)
+    elif before is None:
+        found.note(what, 0, entry, seq + 1)
+    else:
+        found.note(what, min(before + 1, seq), entry, max(before, seq) + 1)
 
 
 def _mismatches(row: Stored, fields: Mapping[str, Any]) -> list[str]:
