@@ -54,7 +54,7 @@ async def client(database: str, tmp_path: Path) -> AsyncIterator[Client]:
             yield Client(base, parts, session, token)
 
 
-@pytest.mark.feature("R7", "B4")
+@pytest.mark.feature("R7", "I1", "I2")
 async def test_the_same_rows_come_back_in_the_same_order_with_an_answer(client: Client, tmp_path: Path) -> None:
     await client.out("ada@example.com")
     status, headers, body = await client.post("category=promotional&channel=email", LIST.encode())
@@ -70,7 +70,7 @@ async def test_the_same_rows_come_back_in_the_same_order_with_an_answer(client: 
     assert list((tmp_path / "data" / "tmp").iterdir()) == [], "nobody's list stays behind"
 
 
-@pytest.mark.feature("R7", "J4")
+@pytest.mark.feature("I7")
 async def test_each_audience_is_one_entry_of_the_ledger_with_counts_and_hashes(client: Client) -> None:
     _, headers, body = await client.post("category=promotional&name=Spring", LIST.encode())
     sub = (await client.parts.book.read([HUB])).keys
