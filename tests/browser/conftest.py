@@ -26,9 +26,13 @@ def running() -> Iterator[Demo]:
         yield here
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; where there is none, the one that playwright brought."""
+    """The system's Chromium; where there is none, the one that playwright brought.
+
+    It ends with its module: while playwright runs, this thread counts as having a running event loop, and no asynchronous test
+    that the same worker takes on later could start one.
+    """
     found = next((place for name in NAMES if (place := shutil.which(name))), None)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
