@@ -120,4 +120,6 @@ async def doors_over(database: str, folder: Path) -> AsyncIterator[Doors]:
         await parts.pool.execute(KEEP_CLIENT)
         await parts.desk.add_client(Client(CLIENT, "Stranger", tuple(SCOPES), False, microseconds()), fingerprint(SECRET))
         async with served(web_app(parts)) as base, aiohttp.ClientSession() as session:
-            yield Doors(parts, base, session)
+            found = Doors(parts, base, session)
+            await found.token()
+            yield found

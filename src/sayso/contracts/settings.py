@@ -35,7 +35,7 @@ class Settings:
     def text(self, key: str, default: str | None = None) -> str:
         """A non-empty text; the default when absent; BadSettings when absent without one."""
         value = self.values.get(key)
-        if value is None or value == "":
+        if _is_absent(value):
             if default is None:
                 raise BadSettings(key, "is missing")
             return default
@@ -76,7 +76,7 @@ class Settings:
         found: list[tuple[str, int]] = []
         for name, number in value.items():
             text = str(number).strip()
-            if isinstance(number, bool) or not (text.isascii() and text.isdigit()):
+            if isinstance(number, bool) or not (text.isascii() and text.isdigit() and len(text) <= 18):
                 raise BadSettings(key, f"{name} must be a whole number")
             found.append((name, int(text)))
         return tuple(sorted(found))
@@ -105,5 +105,10 @@ def problems(settings: Settings, schema: tuple[Setting, ...]) -> tuple[str, ...]
     unknown = [
         f"{key}: is not a setting of this connector; known are {', '.join(sorted(known))}" for key in settings.values if key not in known
     ]
-    missing = [f"{one.key}: is missing ({one.help})" for one in schema if one.required and settings.values.get(one.key) in (None, "", [])]
+    missing = [f"{one.key}: is missing ({one.help})" for one in schema if one.required and _is_absent(settings.values.get(one.key))]
     return tuple(unknown + missing)
+
+
+def _is_absent(value: Value) -> bool:
+    """Whether a setting says nothing; a text of nothing but blanks does not."""
+    return value in (None, []) or (isinstance(value, str) and not value.strip())

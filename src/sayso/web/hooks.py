@@ -27,7 +27,7 @@ _PROBED = door("A vendor probes the address", answer={"type": "object"}, gives={
 
 
 @router.get("/hooks/{connection_id}", **_PROBED)
-@router.get("/hooks/{connection_id}/{secret}", include_in_schema=False)
+@router.get("/hooks/{connection_id}/{secret:id}", include_in_schema=False)
 async def probe_hook(request: Request, connection_id: str) -> Response:
     """Says that the address exists. Changes nothing."""
     await found(spoke_parts(request), connection_id)
@@ -35,7 +35,7 @@ async def probe_hook(request: Request, connection_id: str) -> Response:
 
 
 @router.head("/hooks/{connection_id}", include_in_schema=False)
-@router.head("/hooks/{connection_id}/{secret}", include_in_schema=False)
+@router.head("/hooks/{connection_id}/{secret:id}", include_in_schema=False)
 async def probe_hook_head(request: Request, connection_id: str) -> Response:
     """Says that the address exists. Changes nothing."""
     await found(spoke_parts(request), connection_id)
@@ -53,7 +53,7 @@ async def heard_hook(request: Request, connection_id: str) -> Response:
     return await _hear(request, connection_id, None)
 
 
-@router.post("/hooks/{connection_id}/{secret}", include_in_schema=False)
+@router.post("/hooks/{connection_id}/{secret:id}", include_in_schema=False)
 async def heard_hook_with_secret(request: Request, connection_id: str, secret: str) -> Response:
     """The same for vendors that prove a call by a secret in its path."""
     return await _hear(request, connection_id, secret)

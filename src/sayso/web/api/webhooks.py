@@ -78,10 +78,17 @@ def _shown(one: Connection) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _name(url: str) -> str:
+    """What a new endpoint is called: the host of its URL. One that is no URL is refused later, with a pointer."""
+    try:
+        return (urlsplit(url).hostname or WEBHOOK)[:NAME_LENGTH]
+    except ValueError:
+        return WEBHOOK
+
+
 def _order(body: WebhookIn | WebhookPatch, given: frozenset[str]) -> Order:
     settings: dict[str, JsonValue] = {name: getattr(body, name) for name in ("url", "events", "names") if name in given}
-    name = (urlsplit(body.url).hostname or WEBHOOK)[:NAME_LENGTH] if body.url and isinstance(body, WebhookIn) else None
-    return Order(name, settings, body.business_unit, body.description)
+    return Order(_name(body.url) if isinstance(body, WebhookIn) else None, settings, body.business_unit, body.description)
 
 
 async def _webhook(request: Request, webhook_id: str) -> tuple[SpokeParts, Connection]:

@@ -7,7 +7,7 @@ can send nothing (cross-site requests).
 
 import hmac
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -65,7 +65,7 @@ class Guard:
 async def own_form(request: Request, token: str, hosts: frozenset[str]) -> dict[str, str]:
     """The fields of a form of ours, each a line of printable text. Raises Refused for a form from elsewhere, or one that is none."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() not in hosts:
+    if origin is not None and origin.lower().partition("://")[2] not in hosts:
         raise Refused("The form came from another site.")
     body = b""
     async for part in request.stream():
