@@ -15,6 +15,7 @@ from sayso.rules.merkle import EMPTY_ROOT, check_consistency
 from sayso.rules.notes import Checkpoint, checkpoint_text, key_of, open_checkpoint, sign
 from sayso.rules.proofs import verify_proof
 from sayso.rules.tiles import consistency_proof, consistency_spans, tiles_needed
+from sayso.store.queries import QUERIES
 
 pytestmark = pytest.mark.feature("S9")
 
@@ -301,3 +302,21 @@ async def test_the_same_size_is_never_kept_with_two_roots(ledger: Ledger) -> Non
         assert turn is not None
         with pytest.raises(Exception, match="duplicate key"):
             await turn.keep(Signed(2, bytes(32), "", 0))
+
+
+async def test_old_checkpoints_are_thinned_to_one_an_hour_and_everything_still_verifies(ledger: Ledger) -> None:
+    for _ in range(30):
+        await ledger.write(2)
+        await ledger.sequence()
+        ledger.clock += 900_000_000
+    before = await ledger.pool.fetch("SELECT size, at FROM log_checkpoint ORDER BY size")
+    await ledger.pool.execute(QUERIES["thin_checkpoints"], ledger.clock + 86_400_000_000 - 4 * 3_600_000_000)
+    left = await ledger.pool.fetch("SELECT size, at FROM log_checkpoint ORDER BY size")
+    old = (ledger.clock - 4 * 3_600_000_000) // 3_600_000_000 * 3_600_000_000
+    hours = {row["at"] // 3_600_000_000: row for row in before if row["at"] < old}
+    assert left == [*hours.values(), *(row for row in before if row["at"] >= old)]
+    assert len(left) < len(before)
+    found = await ledger.verify()
+    assert (found.problems, found.signed) == ([], 60)
+    await ledger.pool.execute(QUERIES["thin_checkpoints"], ledger.clock + 10 * 86_400_000_000)
+    assert (await newest(ledger)).size == 60

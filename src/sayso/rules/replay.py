@@ -4,8 +4,7 @@ Takes leaves in the order of the chain. Knows nothing of the tree; says what is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sayso.rules.entries import entry_of
 from sayso.rules.leaves import LeafRefused, parse
@@ -16,8 +15,7 @@ ERASED = "erased"
 """The act that ends a chain for good: after it, and only then, a chain may have no subject any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """Where a chain stands after some leaves: its pseudonym, folded state, newest leaf hash and act, and place in its log."""
 
     sub: str
@@ -27,8 +25,7 @@ class Link:
     place: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(NamedTuple):
     """A chain after one more leaf: the fields (None when unreadable), the new link, and what is wrong with the leaf.
 
     `breaks`: its prev is not the hash of the leaf before it, so one of the two was changed. `gap`: it does not stand right after that

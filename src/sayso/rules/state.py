@@ -144,8 +144,13 @@ def _with_choice(state: State, entry: Entry) -> State:
     at = At(entry.scope, entry.by, entry.about)
     stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src)
     if entry.strong:
-        left = state.left | {entry.scope} if stamp.out else state.left
-        return replace(state, strong=_greatest(state.strong, at, stamp), left=left)
+        left = state.left | {entry.scope} if stamp.out and entry.scope not in state.left else state.left
+        # Named one by one, as in fold: choices are what there is most of.
+        return State(
+            strong=_greatest(state.strong, at, stamp), weak=state.weak, left=left, blocks=state.blocks, soft=state.soft,
+            delivered=state.delivered, pauses=state.pauses, links=state.links, place=state.place, version=state.version,
+            length=state.length, last_at=state.last_at,
+        )  # fmt: skip
     return replace(state, weak=_greatest(state.weak, at, stamp))
 
 
