@@ -101,6 +101,7 @@ def duties_of(parts: Parts) -> Duties:
         return await deliver(
             connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=portray_of(parts),
             checkpoint=checkpoint, ground=await parts.current.ground(), limit=1 if probing else limit_of(connector), early=probing,
+            lifts=not parts.doubt.why,
         )  # fmt: skip
 
     beside = Beside(parts)

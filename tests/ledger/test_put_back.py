@@ -10,6 +10,8 @@ import pytest
 from put_back import Running, Shop, until
 
 from sayso import opening
+from sayso.contracts.connector import Change, Standing
+from sayso.flows.deliver import without_lifting
 from sayso.rules.notes import key_of, open_checkpoint
 from sayso.store.embedded import Server
 
@@ -123,3 +125,15 @@ async def test_put_back_behind_an_acceptance_no_origin_is_used_twice(shop: Shop)
         assert not await denies(hub)
         await hub.signed()
     assert (await shop.sayso("verify", "--json")).json["ok"]
+
+
+def test_connected_systems_are_told_of_restrictions_but_of_nothing_lifted() -> None:
+    """While the store is in doubt: what an old database takes for open again may have been closed since."""
+    standings = (Standing("email", "*", "out"), Standing("email", "promotional", "back"), Standing("sms", "*", "silent"))
+    change = Change(
+        key="4d" * 16, contact_id="c-1", addresses=(), version=3, standings=standings, document="{}", changed="{}", delivery_id="d",
+        event_type="preferences.changed", occurred_at=1, lifted_blacklist=True,
+    )  # fmt: skip
+    told = without_lifting(change)
+    assert [one.word for one in told.standings] == ["out", "silent", "silent"]
+    assert not told.lifted_blacklist

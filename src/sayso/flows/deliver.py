@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -49,11 +49,12 @@ class Round:
 
 async def deliver(
     connection: Connection, connector: Connector, *, spokes: Spokes, book: Book, drive: Drive, portray: Portray,
-    checkpoint: Callable[[], Awaitable[str | None]], ground: Ground, limit: int, early: bool = False,
+    checkpoint: Callable[[], Awaitable[str | None]], ground: Ground, limit: int, early: bool = False, lifts: bool = True,
 ) -> Round:  # fmt: skip
     """One round for one connection: claim what is due, translate, talk, settle, and enter each acknowledgement into the trail.
 
-    `early` takes rows that wait for a retry too: a probe whether the system answers again. A store that is lost on the way is waited
+    `early` takes rows that wait for a retry too: a probe whether the system answers again. Without `lifts` nobody is told that something
+    was lifted: the store may be older than the last opt-out. A store that is lost on the way is waited
     for as long as the lease runs. Raises Unavailable; what was claimed then comes back when its lease ends.
     """
     lease_ends = asyncio.get_running_loop().time() + LEASE / SECOND
@@ -64,6 +65,7 @@ async def deliver(
     portraits = await _reached(lambda: portray([row.sub for row in claimed], brand), lease_ends - DEADLINE / SECOND)
     note = await _reached(checkpoint, lease_ends - DEADLINE / SECOND)
     changes = [(row, change_of(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
+    changes = changes if lifts else [(row, without_lifting(change)) for row, change in changes]
     settled = [Settled(row, Outcome("already_so"), done=True) for row in claimed if row.sub not in portraits]
     outcomes, attempts = await _told(connection, connector, changes, drive, ground)
     await _reached(lambda: spokes.log_attempts(connection.id, [row for row, _ in changes], outcomes, attempts), lease_ends)
@@ -136,6 +138,12 @@ def change_of(
         origin=row.origin,
         checkpoint=checkpoint,
     )
+
+
+def without_lifting(change: Change) -> Change:
+    """The change with everything in it that would lift a restriction taken for silence, which changes nothing."""
+    standings = tuple(replace(one, word="silent") if one.word == "back" else one for one in change.standings)
+    return replace(change, standings=standings, lifted_blacklist=False)
 
 
 def change_now(portrait: Portrait, connection: Connection, connector: Connector, ground: Ground) -> Change:

@@ -44,8 +44,10 @@ async def sequence(*, log: Log, anchor: Anchor, origin: str, private: Ed25519Pri
     1. In one transaction: take waiting entries by (received_at, id), give them places, extend the tiles. 2. Only after that commit, in
     a second one: prove that the tree grew from the anchor and from the newest stored checkpoint, sign it, keep the note in the anchor,
     then in the store. A crash between any two steps leaves entries that wait or a tree that is signed by the next call.
-    Raises LedgerRolledBack when the log is shorter than or contradicts something signed, LedgerDamaged when it contradicts itself.
+    Raises LedgerRolledBack when the log is shorter than or contradicts something signed, or was found to be, LedgerDamaged when it contradicts itself.
     """
+    if (known := await log.stopped()) is not None:
+        raise LedgerRolledBack(known)
     key = key_of(origin, private)
     anchored = opened(await anchor.last(), key)
     async with log.turn() as turn:
