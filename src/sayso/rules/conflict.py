@@ -13,6 +13,9 @@ from sayso.rules.words import ANY, Scope
 
 Register = Mapping[At, Stamp]
 
+RESTORED: Final = "restored"
+"""The method of a word that takes an opt-out back: it answers like an opt-in, and is consent to nothing."""
+
 SPREAD: Final = "/spread"
 """Ends the actor of a statement that policy spread from another channel: such an opt-in lifts only what was spread."""
 
@@ -88,12 +91,15 @@ def brands_to_judge(stamps: Register) -> list[str]:
 def consent(stamps: Register, weak: Register, message: Scope, window: int) -> tuple[At, Stamp] | None:
     """The opt-in that speaks for the message's own category, or None.
 
-    Lifting a broader opt-out is never consent for a category. A weak opt-in fills a scope only where no strong stamp stands.
+    Lifting a broader opt-out is never consent for a category, nor is taking back an opt-out. A weak opt-in fills a scope only where no
+    strong stamp stands.
     """
     found = [
-        (at, stamp) for at, stamp in stamps.items() if not stamp.out and at.scope.category == message.category and at.scope.covers(message)
+        (at, stamp)
+        for at, stamp in stamps.items()
+        if not stamp.out and stamp.method != RESTORED and at.scope.category == message.category and at.scope.covers(message)
     ]
-    spoken = {at.scope for at in stamps}
+    spoken = {at.scope for at, stamp in stamps.items() if stamp.method != RESTORED}
     found += [
         (at, stamp)
         for at, stamp in weak.items()

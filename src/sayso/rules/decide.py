@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sayso.rules import view
-from sayso.rules.conflict import SPREAD
+from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
-from sayso.rules.state import State, fold
+from sayso.rules.state import At, State, fold
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Choice, Effect, Scope, is_strong, method_of
 from sayso.rules.words import Method as ConsentMethod
@@ -43,6 +43,19 @@ class Choose:
     out: bool
     field: str = ""
     rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Takes back the speaker's own opt-out that `entry` recorded, as long as it is still their latest word for the scope.
+
+    What stood before stands again: an earlier consent (`to` opted_in), or no statement at all. Never more than that.
+    """
+
+    scope: Scope
+    entry: str
+    to: Choice
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class Happen:
     name: str
 
 
-Word = Choose | Block | Suspend | Locate | Tie | Happen
+Word = Choose | Restore | Block | Suspend | Locate | Tie | Happen
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,8 @@ class _Hand:
         match word:
             case Choose():
                 self.choose(word)
+            case Restore():
+                self.restore(word)
             case Tie():
                 self.tie(word)
             case Block():
@@ -198,7 +213,19 @@ class _Hand:
                 written += self.say(Scope(word.scope.brand, channel, ANY), out=False, rule="opt_in_to_all")[3]
         self.told.append(Told(word, effect, rule, became, written))
 
-    def say(self, scope: Scope, *, out: bool, rule: str) -> tuple[Effect, str, Choice, tuple[str, ...]]:
+    def restore(self, word: Restore) -> None:
+        """The state before one opt-out, where nothing newer was said: a word that answers it and is consent to nothing."""
+        said = self.rows[self.at_speaker()[0]].state.strong.get(At(word.scope, self.actor(), self.about))
+        if said is None or said.entry != word.entry:
+            self.told.append(Told(word, "superseded", "newer_statement_stands", self.seen(word.scope), ()))
+            return
+        effect, rule, became, written = self.say(word.scope, out=False, rule="undo", taken_back=True)
+        if word.to == "opted_in" and became == "not_set":
+            effect, rule, became, more = self.say(word.scope, out=False, rule="undo")
+            written += more
+        self.told.append(Told(word, effect, rule, became, written))
+
+    def say(self, scope: Scope, *, out: bool, rule: str, taken_back: bool = False) -> tuple[Effect, str, Choice, tuple[str, ...]]:
         """One choice: kept in the speaker's rows, an opt-out also at look-alikes of the address; then spread as policy says."""
         voice = self.said.voice
         ts, ahead = self.time(out=out)
@@ -207,8 +234,8 @@ class _Hand:
         before = self.seen(scope)
         entry = Entry(
             id="~", sub="", kind="choice", at=0, ts=ts, act="choice", src=voice.src, by=self.actor(), via=voice.via,
-            scope=scope, own=voice.own, strong=strong, method=method, rule=rule, about=self.about, old=before,
-            new="opted_out" if out else "opted_in", effect="quarantined" if ahead else "applied",
+            scope=scope, own=voice.own, strong=strong, method=RESTORED if taken_back else method, rule=rule, about=self.about, old=before,
+            new="opted_out" if out else "not_set" if taken_back else "opted_in", effect="quarantined" if ahead else "applied",
         )  # fmt: skip
         keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
         if self.said.refused:

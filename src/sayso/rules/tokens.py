@@ -28,10 +28,10 @@ VERSION: Final = "1"
 TOKEN_LENGTH: Final = 4_096
 SECRET_BYTES: Final = 32
 
-Kind = Literal["link", "fresh_link", "permit", "receipt", "form"]
+Kind = Literal["link", "fresh_link", "permit", "receipt", "form", "undo", "confirm"]
 Reason = Literal["malformed", "unknown_key", "forged", "wrong_kind", "expired"]
 
-_KINDS: Final[Mapping[Kind, int]] = {"link": 1, "fresh_link": 2, "permit": 3, "receipt": 4, "form": 5}
+_KINDS: Final[Mapping[Kind, int]] = {"link": 1, "fresh_link": 2, "permit": 3, "receipt": 4, "form": 5, "undo": 6, "confirm": 7}
 _KIND_OF: Final = {byte: kind for kind, byte in _KINDS.items()}
 _HEAD = 6
 _MAC = 16
@@ -81,6 +81,15 @@ class Link:
     scope: Scope
     campaign: str = ""
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The right to take back one act: pseudonyms of whom it was about, and its entries (a twin is named by its first)."""
+
+    contact: bytes | None
+    address: bytes | None
+    entries: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,21 @@ def read_link(token: Token) -> Link:
     contact, address, brand, channel, category, campaign, message = unpack(token.payload, 7)
     scope = Scope(brand.decode(), channel.decode(), category.decode())
     return Link(contact or None, address or None, scope, campaign.decode(), message.decode())
+
+
+def sign_undo(ring: Ring, undo: Undo, *, expires_at: int) -> str:
+    """The token that takes back one act until `expires_at`."""
+    entries = b"".join(entry.bytes for entry in undo.entries)
+    return sign(ring, "undo", pack(undo.contact or b"", undo.address or b"", entries), expires_at=expires_at)
+
+
+def read_undo(token: Token) -> Undo:
+    """The right that a token of kind ``undo`` gives; raises BadToken for another kind."""
+    if token.kind != "undo":
+        raise BadToken("wrong_kind")
+    contact, address, entries = unpack(token.payload, 3)
+    ids = tuple(UUID(bytes=entries[at : at + 16]) for at in range(0, len(entries), 16))
+    return Undo(contact or None, address or None, ids)
 
 
 def sign_permit(ring: Ring, check: UUID, channel: str, category: str, *, expires_at: int) -> str:
