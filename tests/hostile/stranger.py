@@ -56,8 +56,9 @@ class Doors:
     async def token(self, scopes: str = " ".join(SCOPES)) -> str:
         """A token for scopes; for all of them when none is named."""
         if scopes not in self.tokens:
-            self.tokens[scopes] = token = access_token(os.urandom(32))
+            token = access_token(os.urandom(32))
             await self.parts.desk.keep_token(fingerprint(token), Grant(CLIENT, tuple(scopes.split()), False, microseconds() + HOUR))
+            self.tokens[scopes] = token
         return self.tokens[scopes]
 
     async def call(
