@@ -32,6 +32,7 @@ from sayso.store.gatehouse import PATIENCE, PostgresGatehouse
 from sayso.store.ledger import PostgresLog
 from sayso.store.pool import UNREACHABLE, borrowed, open_pool
 from sayso.store.queries import QUERIES
+from sayso.store.reach import reach
 from sayso.store.spokes import PostgresSpokes
 from sayso.store.vault import Vault
 from sayso.store.wake import Wake
@@ -187,7 +188,7 @@ async def compare_log(parts: Parts) -> None:
 @asynccontextmanager
 async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
     try:
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await reach(dsn, timeout=10)
         try:
             yield connection
         finally:

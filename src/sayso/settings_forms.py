@@ -14,9 +14,11 @@ import phonenumbers
 from sayso.rules.destinations import IPNetwork, parse_networks
 from sayso.rules.subjects import InvalidAddress, parse_address
 from sayso.rules.times import DAY, parse_duration
+from sayso.store.reach import servers
 
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 _MAIL_FORM = "write smtp://user:password@host:port, smtps://…, folder:/path or console:"
+_DATABASE_FORM = "write postgresql://user:password@host/database"
 _LISTENER_FORM = "write host:port, like 127.0.0.1:2525 or [::1]:2525"
 
 
@@ -123,11 +125,18 @@ def url(raw: object) -> str:
 
 
 def database_url(raw: object) -> str:
-    """A PostgreSQL connection URL."""
+    """A PostgreSQL connection URL; it may name several servers, of which one takes writes."""
     found = text(raw)
-    if _split(found, "write postgresql://user:password@host/database").scheme not in ("postgresql", "postgres"):
+    if any(_split(one, _DATABASE_FORM).scheme not in ("postgresql", "postgres") for one in _servers(found)):
         raise ValueError("must begin with postgresql://, like postgresql://user:password@host/database")
     return found
+
+
+def _servers(url: str) -> list[str]:
+    try:
+        return servers(url)
+    except ValueError:
+        raise ValueError(f"not a URL: {_DATABASE_FORM}; of several hosts, one port for all or one for each") from None
 
 
 def listener(raw: object) -> Listener:

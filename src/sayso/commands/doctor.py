@@ -25,6 +25,7 @@ from sayso.settings import BadConfiguration, Settings
 from sayso.store import embedded, migrate
 from sayso.store.pool import UNREACHABLE
 from sayso.store.queries import QUERIES
+from sayso.store.reach import reach
 
 OLDEST: Final = 150_000
 """The oldest PostgreSQL that is supported, as server_version_num."""
@@ -144,7 +145,7 @@ def _keys(wanted: Settings) -> list[Finding]:
 async def _database(dsn: str, wanted: Settings) -> list[Finding]:
     """Reachable, new enough, of this version's schema, written with this pepper, and of one time with us."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await reach(dsn, timeout=10)
     except (*UNREACHABLE, asyncpg.InvalidAuthorizationSpecificationError, ValueError) as failure:
         fix = "start PostgreSQL, or mend SAYSO_DATABASE_URL" if wanted.database_url else "sayso serve"
         return [Finding("database", "fail", f"cannot be reached: {type(failure).__name__}: {failure}", fix)]

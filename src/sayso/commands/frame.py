@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
-import asyncpg
 import typer
 import uvloop
 
@@ -22,6 +21,7 @@ from sayso.store.embedded_folder import EmbeddedError
 from sayso.store.migrate import MigrationError
 from sayso.store.pool import UNREACHABLE
 from sayso.store.queries import QUERIES
+from sayso.store.reach import reach
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ async def hub(given: Settings | None = None) -> AsyncIterator[Parts]:
 async def in_use(dsn: str) -> bool:
     """Whether anybody but us is connected to this server. One that does not answer counts as used: it is not ours to judge."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=5)
+        connection = await reach(dsn, timeout=5)
     except UNREACHABLE:
         return True
     try:

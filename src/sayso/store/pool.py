@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
 from sayso.contracts.book import Unavailable
+from sayso.store.reach import reach
 
 Pool = asyncpg.Pool
 Connection = asyncpg.pool.PoolConnectionProxy
+_REACH: Final[Any] = reach  # its types name every option of asyncpg.connect one by one
 WAIT_SECONDS: Final = 10.0
 """How long a statement or a free connection is waited for; a write that takes longer is answered 503."""
 
@@ -19,6 +21,7 @@ async def open_pool(dsn: str, *, size: int = 12, application: str = "sayso") -> 
     """A pool that connects when it is first asked, so that a hub starts (and denies) while its store is down."""
     return await asyncpg.create_pool(
         dsn,
+        connect=_REACH,
         min_size=0,
         max_size=size,
         command_timeout=WAIT_SECONDS,

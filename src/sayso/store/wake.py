@@ -8,10 +8,9 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
-import asyncpg
-
 from sayso.store.ending import ended
 from sayso.store.pool import UNREACHABLE
+from sayso.store.reach import reach
 
 CHANNEL: Final = "sayso_work"
 PAUSE: Final = 0.01
@@ -57,7 +56,7 @@ class Wake:
             await asyncio.sleep(RECONNECT)
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=10, server_settings={"application_name": "sayso-wake"})
+        connection = await reach(self._dsn, timeout=10, server_settings={"application_name": "sayso-wake"})
         try:
             await connection.add_listener(CHANNEL, self._on_notify)
             # A process that only listens would never notice otherwise that nobody talks to it any more.
