@@ -1,18 +1,35 @@
-"""The preference page as values: what it shows and what a person may ask of it. Pages, the headless twin and mails draw these."""
+"""The preference page as values: what it shows and what a person may ask of it. Pages, the headless twin and mails draw these.
+
+Pages are drawn by name from `Presented` (None where nobody is known) and these values, all of them always there:
+`links` (URLs by name: save, page, why, fresh, data, forget, undo, confirm), `form` (the hidden field
+`form` of every form), `reason_form` (the same for the reason's form), `look` (Look), `languages` (code, URL), `errors` (pairs of
+field and text key), `given` (what was typed, by field), `embedded` (draw the form alone), and by page: `chosen` (Chosen) on `saved`,
+`category` (Choosable or None) on `one_button`, `why` (Why), `undone` (Undone), `asked` (titles) and `expired` on `undo`, `confirm` and
+`confirmed`, `kind` on `trouble` (down, too_large, broken, stale_form, late).
+Fields that forms send: `form`, `lang`, `shown` (each category shown), `keep` (each one ticked), `pause` ("", 30, 60, 90, date, end),
+`pause_date` (YYYY-MM-DD), `stop` (brand, company), `action` (save, category, reason, not_relevant, forget, download), `reason` (a key of
+REASONS), `words` (free text, at most 500 characters), `email` (on `link`), `sure` (on `forget`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from sayso.rules.words import Choice
 
 Stop = Literal["", "brand", "company"]
 SystemState = Literal["told", "waiting", "cannot"]
 
+REASONS: Final = ("too_many", "not_relevant", "never_asked", "privacy", "other")
+"""Why people leave, as they may choose it afterwards; nobody has to."""
+REASON_LENGTH: Final = 500
+COLOURS: Final = ("accent", "on-accent", "ink", "paper", "surface", "line")
+"""The colours of a brand, by the names of their CSS variables without ``--brand-``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choosable:
-    """A category people may refuse. `on`: such mail may come now; `said`: their own word; `pending`: an opt-in waits for its mail."""
+    """A category people may refuse. `on`: nobody's choice stops it; `said`: their own word; `pending`: an opt-in waits for its mail."""
 
     key: str
     title: str
@@ -21,6 +38,7 @@ class Choosable:
     on: bool
     said: Choice
     pending: bool = False
+    except_brands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +63,10 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One line of the history of choices: when, what (a category's key, ``*`` or ``pause``), what it became, through what."""
+    """One line of the history of choices: when, what (a category's key, ``*`` or ``pause``), what it became, through what.
+
+    `old` and `new` are choices; of a pause `new` is its end in microseconds as text ("" when it was ended).
+    """
 
     at: int
     about: str
@@ -67,7 +88,11 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """Everything one page shows. Times are microseconds; history and mail are empty unless the link is fresh."""
+    """Everything one page shows. Times are microseconds; history and mail are empty unless the link is fresh.
+
+    `held` are codes of what else keeps mail away (blacklisted, hard_bounce, complaint, soft_bounce_streak, carrier_stop): no choice
+    lifts these. `wording` names the version of every text shown, as it is kept with each choice.
+    """
 
     brand: str
     company: str
@@ -85,6 +110,71 @@ class Presented:
     mailed: tuple[Mailed, ...] = ()
     privacy_url: str = ""
     postal_address: str = ""
+    held: tuple[str, ...] = ()
+    wording: str = ""
+    channel: str = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a brand's pages look: its colours by name (none: the built-in ones) and the path of its logo ("": none)."""
+
+    colours: Mapping[str, str] = field(default_factory=dict)
+    logo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """A version of what pages say and how they look. Version 0 is built in.
+
+    `texts` are an operator's own, by language and key; `brand_texts` the same by brand, which win; `looks` by brand (``*``: the company).
+    """
+
+    version: int = 0
+    draft: bool = False
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    brand_texts: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+
+    def look(self, brand: str) -> Look:
+        """How the pages of a brand look."""
+        return self.looks.get(brand) or self.looks.get("*") or Look()
+
+    def own(self, brand: str, language: str) -> Mapping[str, str]:
+        """The operator's texts for a brand in a language, by key."""
+        return {**self.texts.get(language, {}), **self.brand_texts.get(brand, {}).get(language, {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why somebody received a message. `subject` and `sent_at` are empty where nobody told us of the message.
+
+    `category` is what it was sent as, `code` what allowed it (opted_in, allowed_by_regime, soft_opt_in, transactional, "" when no record
+    is left), `said_at`, `source` and `reference` the very record, `check` the id of the verdict, `place` the law that was applied.
+    """
+
+    subject: str
+    sent_at: int | None
+    campaign: str
+    category: str
+    title: str
+    code: str
+    said_at: int | None
+    source: str
+    reference: str
+    check: str
+    place: str
+    refusable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo restored, and what it left alone because something newer was said (category keys, ``*``, ``pause``)."""
+
+    at: int
+    reference: str
+    restored: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
