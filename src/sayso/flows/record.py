@@ -7,7 +7,7 @@ from typing import Any
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
-from sayso.rules.decide import Choose, Row, Ruling, Statement, Tie, Voice, Word, decide
+from sayso.rules.decide import Choose, Restore, Row, Ruling, Statement, Tie, Voice, Word, decide
 from sayso.rules.subjects import Address, aliases
 from sayso.rules.view import Reading
 
@@ -97,8 +97,8 @@ def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Re
 
 
 def _lookalikes(said: Said) -> tuple[Key, ...]:
-    """Where an opt-out through an address is kept besides: other spellings of it, that checks of any spelling look at."""
-    stops = any(isinstance(word, Choose) and word.out for word in said.words)
+    """Where an opt-out through an address is kept, and taken back, besides: other spellings of it, that checks of any spelling look at."""
+    stops = any(isinstance(word, Restore) or (isinstance(word, Choose) and word.out) for word in said.words)
     if said.address is None or not stops:
         return ()
     others = aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]

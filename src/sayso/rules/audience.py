@@ -144,7 +144,7 @@ def shape_of(person: Person, window: int) -> Shape | None:
     rows = (*person.rows, *person.linked)
     said = [(at, stamp) for row in rows for at, stamp in (*row.strong.items(), *row.weak.items())]
     times = sorted({stamp.ts for _, stamp in said})
-    if any(later - earlier <= window for earlier, later in pairwise(times)):
+    if any(stamp.since for _, stamp in said) or any(later - earlier <= window for earlier, later in pairwise(times)):
         return None
     order = {ts: n for n, ts in enumerate(times)}
     entries = {entry: n for n, entry in enumerate(sorted({stamp.entry for _, stamp in said}))}

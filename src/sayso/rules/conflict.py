@@ -14,7 +14,7 @@ from sayso.rules.words import ANY, Scope
 Register = Mapping[At, Stamp]
 
 RESTORED: Final = "restored"
-"""The method of a word that takes an opt-out back: it answers like an opt-in, and is consent to nothing."""
+"""The method of a word that takes back its speaker's first one on a scope: it stands in its place, answers nothing, consents to nothing."""
 
 SPREAD: Final = "/spread"
 """Ends the actor of a statement that policy spread from another channel: such an opt-in lifts only what was spread."""
@@ -30,7 +30,7 @@ class Standing:
 
 def key(stamp: Stamp, window: int) -> tuple[int, bool, str]:
     """The order between different actors: opt-outs and own voices count as said one conflict window later."""
-    return (stamp.ts + (window if stamp.out or stamp.own else 0), stamp.out, stamp.entry)
+    return (stamp.said_at + (window if stamp.out or stamp.own else 0), stamp.out, stamp.entry)
 
 
 def answers(said: tuple[At, Stamp], out: tuple[At, Stamp], message: Scope, window: int) -> bool:
@@ -46,7 +46,7 @@ def answers(said: tuple[At, Stamp], out: tuple[At, Stamp], message: Scope, windo
     if at_in.actor.endswith(SPREAD) and not at_out.actor.endswith(SPREAD):
         return False
     if at_in.actor == at_out.actor:
-        return stamp_in[:3] > stamp_out[:3]
+        return (stamp_in.said_at, False, stamp_in.entry) > (stamp_out.said_at, True, stamp_out.entry)
     return key(stamp_in, window) > key(stamp_out, window)
 
 
@@ -78,7 +78,7 @@ def standing(stamps: Register, message: Scope, window: int) -> list[Standing]:
     outs = [(at, stamp) for at, stamp in stamps.items() if stamp.out and at.scope.covers(message)]
     if not outs:
         return []
-    ins = [(at, stamp) for at, stamp in stamps.items() if not stamp.out]
+    ins = [(at, stamp) for at, stamp in stamps.items() if not stamp.out and stamp.method != RESTORED]
     left = [out for out in outs if not any(answers(said, out, message, window) for said in ins)]
     return [Standing(at, stamp) for at, stamp in sorted(left, key=lambda out: (out[1][:3], out[0]))]
 

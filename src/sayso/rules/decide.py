@@ -10,7 +10,7 @@ from typing import Final
 from sayso.rules import view
 from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
-from sayso.rules.state import At, State, fold
+from sayso.rules.state import At, Stamp, State, fold
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Choice, Effect, Scope, is_strong, method_of
 from sayso.rules.words import Method as ConsentMethod
@@ -47,14 +47,14 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Takes back the speaker's own opt-out that `entry` recorded, as long as it is still their latest word for the scope.
+    """Takes back the speaker's own word that `entry` recorded, as long as it is still their latest for the scope.
 
-    What stood before stands again: an earlier consent (`to` opted_in), or no statement at all. Never more than that.
+    What they had said before (`before`; None: nothing) stands again as of its own time. Never more than that.
     """
 
     scope: Scope
     entry: str
-    to: Choice
+    before: Stamp | None = None
     field: str = ""
 
 
@@ -68,10 +68,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """A pause of one brand until a time; None ends it."""
+    """A pause of one brand until a time; None ends it. `instead_of` takes back that entry, if it is still the speaker's latest pause."""
 
     brand: str
     until: int | None
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +193,18 @@ class _Hand:
             case Block():
                 self.fact(word, self.at_address(), "block", word.name, "set" if word.on else "lifted")
             case Suspend():
-                scope = Scope(word.brand, ANY, ANY)
-                self.fact(word, self.at_speaker(), "pause", "pause", "", scope=scope, until=word.until or 0)
+                self.suspend(word)
             case Locate():
                 self.fact(word, self.at_speaker(), "place", "place", word.country)
             case _:
                 self.fact(word, self.at_address(), "event", word.name, "", effect="stored")
+
+    def suspend(self, word: Suspend) -> None:
+        held = self.rows[self.at_speaker()[0]].state.pauses.get(word.brand)
+        if word.instead_of and (held is None or held.entry != word.instead_of):
+            self.told.append(Told(word, "superseded", "newer_statement_stands", "", ()))
+            return
+        self.fact(word, self.at_speaker(), "pause", "pause", "", scope=Scope(word.brand, ANY, ANY), until=word.until or 0)
 
     def at_speaker(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(key for key in (self.said.contact, self.said.address) if key))
@@ -214,18 +221,25 @@ class _Hand:
         self.told.append(Told(word, effect, rule, became, written))
 
     def restore(self, word: Restore) -> None:
-        """The state before one opt-out, where nothing newer was said: a word that answers it and is consent to nothing."""
+        """The speaker's word before one they take back, where they said nothing newer; what others said is weighed as ever."""
         said = self.rows[self.at_speaker()[0]].state.strong.get(At(word.scope, self.actor(), self.about))
         if said is None or said.entry != word.entry:
             self.told.append(Told(word, "superseded", "newer_statement_stands", self.seen(word.scope), ()))
             return
-        effect, rule, became, written = self.say(word.scope, out=False, rule="undo", taken_back=True)
-        if word.to == "opted_in" and became == "not_set":
-            effect, rule, became, more = self.say(word.scope, out=False, rule="undo")
-            written += more
-        self.told.append(Told(word, effect, rule, became, written))
+        was = word.before
+        entry = Entry(
+            id="~", sub="", kind="choice", at=0, ts=self.received(), act="choice", src=self.said.voice.src, by=self.actor(),
+            via=self.said.voice.via, scope=word.scope, own=self.said.voice.own, strong=True, method=was.method if was else RESTORED,
+            rule="undo", about=self.about, old=self.seen(word.scope), since=was.said_at if was else 0,
+            new="not_set" if was is None else "opted_out" if was.out else "opted_in",
+        )  # fmt: skip
+        keys = (*self.at_speaker(), *self.said.lookalikes)
+        written = self.keep(entry, keys)
+        if word.scope == Scope(ANY, "email", ANY):
+            self.spread(entry, keys)
+        self.told.append(Told(word, "applied", "undo", self.seen(word.scope), written))
 
-    def say(self, scope: Scope, *, out: bool, rule: str, taken_back: bool = False) -> tuple[Effect, str, Choice, tuple[str, ...]]:
+    def say(self, scope: Scope, *, out: bool, rule: str) -> tuple[Effect, str, Choice, tuple[str, ...]]:
         """One choice: kept in the speaker's rows, an opt-out also at look-alikes of the address; then spread as policy says."""
         voice = self.said.voice
         ts, ahead = self.time(out=out)
@@ -234,8 +248,8 @@ class _Hand:
         before = self.seen(scope)
         entry = Entry(
             id="~", sub="", kind="choice", at=0, ts=ts, act="choice", src=voice.src, by=self.actor(), via=voice.via,
-            scope=scope, own=voice.own, strong=strong, method=RESTORED if taken_back else method, rule=rule, about=self.about, old=before,
-            new="opted_out" if out else "not_set" if taken_back else "opted_in", effect="quarantined" if ahead else "applied",
+            scope=scope, own=voice.own, strong=strong, method=method, rule=rule, about=self.about, old=before,
+            new="opted_out" if out else "opted_in", effect="quarantined" if ahead else "applied",
         )  # fmt: skip
         keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
         if self.said.refused:

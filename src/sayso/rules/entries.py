@@ -35,6 +35,7 @@ class Entry:
     old: str = ""
     new: str = ""
     until: int = 0
+    since: int = 0
     other: str = ""
     other_kind: str = ""
     primary: bool = False
@@ -53,6 +54,8 @@ def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[s
             x[name] = value
     if entry.until:
         x["until"] = entry.until
+    if entry.since:
+        x["since"] = entry.since
     if entry.primary:
         x["primary"] = 1
     fields: dict[str, Any] = {
@@ -76,6 +79,6 @@ def entry_of(fields: dict[str, Any]) -> Entry:
         by=fields["by"], via=fields["via"], effect=fields["effect"], scope=Scope(*scope) if scope else None,
         own=bool(fields.get("own")), strong=bool(fields.get("strong")), rule=fields.get("rule", ""), about=fields.get("about", ""),
         method=taken("method", ""), old=taken("old", ""), new=taken("new", ""), other=taken("other", ""),
-        other_kind=taken("other_kind", ""), until=int(taken("until", 0)), primary=bool(taken("primary", 0)),
+        other_kind=taken("other_kind", ""), until=int(taken("until", 0)), since=int(taken("since", 0)), primary=bool(taken("primary", 0)),
         x=tuple(sorted(x.items())) if x else (),
     )  # fmt: skip

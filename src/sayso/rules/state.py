@@ -32,6 +32,13 @@ class Stamp(NamedTuple):
     own: bool
     method: str
     src: str
+    since: int = 0
+    """When a word that was restored had been said first (0: it was not restored). It is weighed as of then."""
+
+    @property
+    def said_at(self) -> int:
+        """The time that it is weighed by against the words of others."""
+        return self.since or self.ts
 
 
 class Mark(NamedTuple):
@@ -142,7 +149,7 @@ def _with_choice(state: State, entry: Entry) -> State:
     if entry.scope is None:
         raise ValueError(f"entry {entry.id} is a choice without a scope")
     at = At(entry.scope, entry.by, entry.about)
-    stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src)
+    stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src, entry.since)
     if entry.strong:
         left = state.left | {entry.scope} if stamp.out and entry.scope not in state.left else state.left
         # Named one by one, as in fold: choices are what there is most of.
@@ -177,9 +184,12 @@ def to_bytes(state: State) -> bytes:
 
 def _rows(register: Mapping[At, Stamp]) -> list[list[str | int]]:
     return sorted(
-        [a.scope.brand, a.scope.channel, a.scope.category, a.actor, a.about, s.ts, int(s.out), s.entry, int(s.own), s.method, s.src]
+        [
+            a.scope.brand, a.scope.channel, a.scope.category, a.actor, a.about, s.ts, int(s.out), s.entry, int(s.own), s.method, s.src,
+            *((s.since,) if s.since else ()),
+        ]
         for a, s in register.items()
-    )
+    )  # fmt: skip
 
 
 def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 0) -> State:
@@ -210,6 +220,6 @@ def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 
 
 def _register(rows: list[list[Any]]) -> dict[At, Stamp]:
     return {
-        At(Scope(brand, channel, category), actor, about): Stamp(ts, bool(out), entry, bool(own), method, src)
-        for brand, channel, category, actor, about, ts, out, entry, own, method, src in rows
+        At(Scope(brand, channel, category), actor, about): Stamp(ts, bool(out), entry, bool(own), method, src, *since)
+        for brand, channel, category, actor, about, ts, out, entry, own, method, src, *since in rows
     }
