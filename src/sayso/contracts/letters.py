@@ -5,7 +5,7 @@ sent, not when it is put here: language, address and links are those of that mom
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -39,6 +39,16 @@ class Confirmation:
     changes: tuple[Changed, ...]
     language: str = ""
     address: str = ""
+
+
+def gathered(changes: Sequence[Changed]) -> tuple[Changed, ...]:
+    """Changes as one letter tells them: the last one of each scope, with what stood before the first; in the order they were made."""
+    last: dict[tuple[str, Scope], Changed] = {}
+    for change in sorted(changes, key=lambda one: (one.at, one.entry)):
+        place = (change.kind, change.scope)
+        first = last.pop(place, None)
+        last[place] = replace(change, old=first.old) if first is not None else change
+    return tuple(last.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +168,10 @@ class Letters(Protocol):
     async def later(self, letter: Letter, due_at: int, cause: str) -> None:
         """Puts a letter back to be tried again."""
 
-    async def park(self, letter: Letter, cause: str) -> None:
+    async def park(self, letter: Letter, cause: str, at: int) -> None:
         """Sets a letter aside that this address will never take; it is shown with its cause."""
 
-    async def drop(self, letter: Letter, cause: str) -> None:
+    async def drop(self, letter: Letter, cause: str, at: int) -> None:
         """Notes that a letter must not be sent any more; what it was about is destroyed."""
 
     async def backlog(self, now: int) -> Backlog:
@@ -187,3 +197,6 @@ class Letters(Protocol):
 
     async def confirmed(self, sign_up: UUID, at: int) -> None:
         """Notes that a sign-up was confirmed; the first time counts."""
+
+    async def tidy(self, now: int) -> None:
+        """Forgets what is over for long: letters that ended and sign-ups after 90 days, limits once they say nothing any more."""
