@@ -41,11 +41,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Which verdicts to look for: about any of these people, for this channel and category, given from `since` up to `until`."""
+    """Which verdicts to look for: about any of these people, for this channel and category, given from `since` up to `until`.
+
+    A verdict without a brand speaks for all of them; `brand` ``*`` looks for those alone.
+    """
 
     subs: tuple[str, ...]
     channel: str
     category: str
+    brand: str
     since: int
     until: int
 
@@ -56,9 +60,7 @@ class Sent(Protocol):
     async def keep(self, sendings: Sequence[Sending], now: int) -> list[Sending]:
         """What is held of each, in order, with its id: of one that was told before (same person and message id) the first telling."""
 
-    async def read(
-        self, subs: Sequence[str], *, message: str = "", campaign: str = "", after: str = "", limit: int = 100
-    ) -> list[Sending]:
+    async def read(self, subs: Sequence[str], *, message: str = "", campaign: str = "", after: str = "", limit: int = 100) -> list[Sending]:
         """Messages to these people, newest first, beginning behind the id `after`; only those of a message or campaign id if one is given."""
 
     async def violations(self, subs: Sequence[str] | None = None, *, since: int = 0) -> Mapping[str, int]:
