@@ -45,6 +45,8 @@ class Duties:
     spokes: Spokes
     wait: Callable[[float], Awaitable[None]]
     """Returns when something was written, at the latest after so many seconds."""
+    further: tuple[tuple[str, Callable[[], Awaitable[float]]], ...] = ()
+    """Duties of other parts by name; each does one round and says how many seconds to wait before the next."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class Worker:
         """Starts."""
         loops: tuple[tuple[str, Callable[[], Awaitable[float]]], ...] = (
             ("sequence", self._sequence), ("seal", self._seal), ("look", self._look), ("tidy", self._tidy),
-            ("repair", self._repair),
+            ("repair", self._repair), *self.duties.further,
         )  # fmt: skip
         self.tasks = [asyncio.create_task(self._forever(name, once), name=f"worker-{name}") for name, once in loops]
 
