@@ -146,6 +146,15 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class House:
+    """What pages of a brand say of the company: its name, its privacy policy and its postal address."""
+
+    company: str
+    privacy_url: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why somebody received a message. `subject` and `sent_at` are empty where nobody told us of the message.
 
