@@ -1,3 +1,3 @@
 """Registers the fixtures that tests share; each lives in a module of its own."""
 
-pytest_plugins = ["database", "feature_report", "hub"]
+pytest_plugins = ["database", "feature_report", "hub", "shares"]

@@ -147,10 +147,10 @@ class Hub:
         except (aiohttp.ClientError, TimeoutError, OSError) as nobody:
             return 0, repr(nobody)
 
-    async def prefer(self, contact: str, **fields: Any) -> tuple[int, Any]:
+    async def prefer(self, contact: str, *, seconds: float = PATIENCE, **fields: Any) -> tuple[int, Any]:
         """Writes a contact's preferences, as somebody who knows what the person wants."""
         body = {"email": f"{contact}@example.com", "country": "US", "email_pref_consent_method": "explicit", **fields}
-        return await self.ask("POST", f"/api/v2/contacts/{contact}/email_preferences", body)
+        return await self.ask("POST", f"/api/v2/contacts/{contact}/email_preferences", body, seconds=seconds)
 
     async def check(self, contact: str, seconds: float = PATIENCE) -> tuple[int, Any]:
         """Asks whether a promotion may be mailed to a contact."""
