@@ -72,7 +72,10 @@ class PostgresBook:
     async def _kept(self, acts: Sequence[Act]) -> list[Answer]:
         """The answers of one group; if it fails together, its members run alone, so that nobody fails for another."""
         try:
-            return await self._transaction(acts)
+            try:
+                return await self._transaction(acts)
+            except RETRIED:  # mostly somebody whom another transaction made first: now they are there
+                return await self._transaction(acts)
         except Unavailable as down:
             return [down for _ in acts]
         except Exception:  # noqa: BLE001 - whatever it was, the next lines find out whose it is

@@ -13,13 +13,14 @@ from sayso.contracts.book import Act, Key, KeyReused, Page, Scene, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
-from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
+from sayso.rules.ids import RANDOM_BYTES, uuid7
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
+from sayso.rules.subjects import CONTACT
 from sayso.store import memos
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
-from sayso.store.rows import Held, bound, held, place_of, shards_and_pseudonyms
+from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
 from sayso.store.shown import read_shown
 from sayso.store.vault import Vault
 
@@ -36,21 +37,30 @@ class Tools:
     chance: Callable[[int], bytes] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """A subject that nobody had recorded anything about: the parts of its row that never change, and its data key wrapped."""
+
+    kind: str
+    sealed: bytes
+    wrapped: bytes
+
+
 @dataclass(slots=True)
 class Desk:
-    """What lies on the desk during one transaction: the rows as judged so far, and what will be appended."""
+    """What lies on the desk during one transaction: the rows as judged so far, and what will be kept."""
 
     keys: dict[Key, str]
     rows: dict[str, Row]
-    locked: dict[str, Held]
-    wrapped: dict[str, bytes]
+    places: dict[str, tuple[int, bytes]]
+    heads: dict[str, bytes]
+    lengths: dict[str, int]
+    data_keys: dict[str, bytes]
+    new: dict[str, New]
     now: int
     spokes: tuple[fanout.Spoke, ...]
-    heads: dict[str, bytes] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     work: dict[tuple[str, str], str] = field(default_factory=dict)
-    opened: dict[str, bytes] = field(default_factory=dict)
 
 
 async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools) -> list[Answer]:
@@ -116,44 +126,49 @@ async def _already(connection: Connection, acts: Sequence[Act], tools: Tools) ->
 
 
 async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) -> Desk:
-    """Locks every subject of the acts in (shard, id) order, making the missing ones first, and reads what they are linked to."""
+    """Locks every subject of the acts in (shard, id) order and reads what they are linked to; who is missing gets a row at the end."""
     keys = {key: place_of(tools.pepper, key) for act in acts for key in act.keys}
-    records = await _lock(connection, sorted(set(keys.values())))
-    missing = {place: key for key, place in keys.items() if place not in records}
-    if missing:
-        await _make(connection, missing, tools)
-        records |= await _lock(connection, sorted(missing))
-    locked = {record["pseudonym"].hex(): held(record) for record in records.values()}
-    by_place = {(one.shard, one.id): sub for sub, one in locked.items()}
-    rows = {sub: one.row for sub, one in locked.items()}
+    order = sorted(set(keys.values()))
+    records = await connection.fetch(QUERIES["lock_subjects"], [shard for shard, _ in order], [subject for _, subject in order])
+    found = {(one.shard, one.id): one for one in map(held, records)}
+    subs = {place: one.row.sub for place, one in found.items()}
+    rows = {one.row.sub: one.row for one in found.values()}
+    data_keys = await _open_keys(connection, list(rows), tools.vault)
     await read_links(connection, rows)
+    new: dict[str, New] = {}
+    for key, place in keys.items():
+        if place not in subs:
+            sub, row, data_key = _made(key, place, tools)
+            subs[place], new[sub], data_keys[sub], rows[sub] = sub, row, data_key, Row(sub, key.kind, EMPTY)
     clock = await connection.fetchrow(QUERIES["clock_and_spokes"])
     assert clock is not None
     return Desk(
-        keys={key: by_place[place] for key, place in keys.items()},
+        keys={key: subs[place] for key, place in keys.items()},
         rows=rows,
-        locked=locked,
-        wrapped={record["pseudonym"].hex(): record["wrapped"] for record in records.values()},
+        places={sub: place for place, sub in subs.items()},
+        heads={sub: found[place].head if place in found else b"" for place, sub in subs.items()},
+        lengths={sub: rows[sub].state.length for sub in subs.values()},
+        data_keys=data_keys,
+        new=new,
         now=clock["now"],
         spokes=tuple(fanout.Spoke(*spoke.split()) for spoke in clock["spokes"]),
-        heads={sub: one.head for sub, one in locked.items()},
-        lengths={sub: one.row.state.length for sub, one in locked.items()},
     )
 
 
-async def _lock(connection: Connection, places: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Any]:
-    records = await connection.fetchmany(QUERIES["lock_subject"], places)
-    return {(record["shard"], record["id"]): record for record in records}
+async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) -> dict[str, bytes]:
+    """The data keys of locked subjects, by pseudonym. Asked for after the locks: an erasure just before gave them others."""
+    if not subs:
+        return {}
+    records = await connection.fetch(QUERIES["keys_of_subjects"], *shards_and_pseudonyms(subs))
+    return {one["pseudonym"].hex(): vault.unwrap(one["wrapped"], bound("subject_key", one["pseudonym"])) for one in records}
 
 
-async def _make(connection: Connection, missing: Mapping[tuple[int, bytes], Key], tools: Tools) -> None:
-    made = []
-    for (shard, subject), key in sorted(missing.items(), key=lambda item: item[0]):
-        pseudonym = bytes([shard]) + tools.chance(15)
-        data_key, wrapped = tools.vault.new_key(bound("subject_key", pseudonym))
-        sealed = tools.vault.seal(data_key, (key.given or key.value).encode(), bound("subject", pseudonym))
-        made.append((shard, subject, key.kind, pseudonym, sealed, wrapped))
-    await connection.execute(QUERIES["insert_subjects"], *map(list, zip(*made, strict=True)))
+def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, bytes]:
+    """A new subject: its pseudonym, the rest of its row, its data key."""
+    pseudonym = bytes([place[0]]) + tools.chance(15)
+    data_key, wrapped = tools.vault.new_key(bound("subject_key", pseudonym))
+    sealed = tools.vault.seal(data_key, (key.given or key.value).encode(), bound("subject", pseudonym))
+    return pseudonym.hex(), New(key.kind, sealed, wrapped), data_key
 
 
 async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int = 2) -> None:
@@ -167,22 +182,32 @@ async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int 
             rows[record["pseudonym"].hex()] = held(record).row
 
 
+def _page(desk: Desk, act: Act) -> Page:
+    """The rows of one act, of what those are linked to, and of the links of contacts among these: no more than an act alone would see."""
+    keys = {key: desk.keys[key] for key in act.keys}
+    rows = {sub: desk.rows[sub] for sub in keys.values()}
+    near = {sub: desk.rows[sub] for row in rows.values() for sub in row.state.links if sub in desk.rows}
+    far = (sub for row in near.values() if row.kind == CONTACT for sub in row.state.links)
+    return Page(keys, {**{sub: desk.rows[sub] for sub in far if sub in desk.rows}, **near, **rows})
+
+
 def _judge(desk: Desk, act: Act, tools: Tools, ticks: _Ticks) -> Answer:
     """Judges one act on the rows as the acts before it left them. An exception of the judge is that act's answer alone."""
-    page = Page({key: desk.keys[key] for key in act.keys}, desk.rows)
+    page = _page(desk, act)
     try:
         judged = act.judge(Scene(page, desk.now, ticks.new_id))
     except Exception as refused:  # noqa: BLE001 - every judge's refusal belongs to its own caller, the group goes on
         return refused
     ruling = judged.ruling
-    touched = [row for sub, row in ruling.rows.items() if row.state.version != desk.rows.get(sub, Row(sub, "", EMPTY)).state.version]
-    desk.rows = {**desk.rows, **ruling.rows}
+    touched = [row for sub, row in ruling.rows.items() if row.state.version != desk.rows[sub].state.version]
+    desk.rows.update(ruling.rows)
     for entry in ruling.entries:
         desk.entries.append(_sealed_entry(desk, entry, act.detail, tools))
-    told = touched if not judged.tell_origin else [desk.rows[desk.keys[key]] for key in act.keys]
-    for task in fanout.plan(told, desk.rows, desk.spokes, origin="" if judged.tell_origin else act.origin):
-        desk.work[(task.connection, task.sub)] = act.origin
-    return Written(ruling, Page(page.keys, desk.rows), desk.now)
+    if desk.spokes:
+        told = touched if not judged.tell_origin else [desk.rows[desk.keys[key]] for key in act.keys]
+        for task in fanout.plan(told, desk.rows, desk.spokes, origin="" if judged.tell_origin else act.origin):
+            desk.work[(task.connection, task.sub)] = act.origin
+    return Written(ruling, _page(desk, act), desk.now)
 
 
 SALT_BYTES: Final = 32
@@ -191,9 +216,6 @@ SALT_BYTES: Final = 32
 def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[Any, ...]:
     """The entry as a row: chained to the one before it, its personal part committed to and sealed under the subject's key."""
     sub = entry.sub
-    pseudonym = bytes.fromhex(sub)
-    if sub not in desk.opened:
-        desk.opened[sub] = tools.vault.unwrap(desk.wrapped[sub], bound("subject_key", pseudonym))
     plain = detail.encode()
     salt = tools.chance(SALT_BYTES)
     desk.lengths[sub] += 1
@@ -202,12 +224,12 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[
     fields = leaf_fields(entry, ver=desk.lengths[sub], prev=desk.heads[sub].hex(), commitment=commitment)
     leaf = leaves.build({**fields, "act": act})
     desk.heads[sub] = leaf_hash(leaf)
-    entry_id = UUID(entry.id)
     scope = entry.scope
+    raw = bytes.fromhex(entry.id.replace("-", ""))
     return (
-        shard_of(entry_id), entry_id, pseudonym, desk.lengths[sub], entry.at, entry.kind, entry.act[:64],
+        raw[-1], entry.id, bytes.fromhex(sub), desk.lengths[sub], entry.at, entry.kind, entry.act[:64],
         scope.brand if scope else None, scope.channel if scope else None, scope.category if scope else None,
-        entry.src, entry.effect, leaf, tools.vault.seal(desk.opened[sub], salt + plain, bound("detail", entry_id.bytes)),
+        entry.src, entry.effect, leaf, tools.vault.seal(desk.data_keys[sub], salt + plain, bound("detail", raw)),
     )  # fmt: skip
 
 
@@ -218,19 +240,24 @@ KNOWN_EVENTS: Final = frozenset(
 
 
 async def _append(connection: Connection, desk: Desk) -> None:
-    changed = sorted({row[2] for row in desk.entries})
-    if not changed:
+    """Keeps everything in one statement; a subject that another transaction made first raises UniqueViolationError."""
+    changed = sorted({row[2] for row in desk.entries} - {bytes.fromhex(sub) for sub in desk.new})
+    if not changed and not desk.new:
         return
-    columns = [list(column) for column in zip(*desk.entries, strict=True)]
-    states = []
-    for pseudonym in changed:
-        sub = pseudonym.hex()
-        state, one = desk.rows[sub].state, desk.locked[sub]
-        states.append((one.shard, one.id, state.version, state.length, desk.heads[sub], state.last_at, to_bytes(state)))
+    saved = [_saved(desk, pseudonym.hex()) for pseudonym in changed]
+    made = sorted((*_saved(desk, sub), one.kind, bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.new.items())
     tasks = [(int(sub[:2], 16), UUID(spoke), bytes.fromhex(sub), origin) for (spoke, sub), origin in desk.work.items()]
-    shards, spokes, subs, origins = [list(column) for column in zip(*tasks, strict=True)] if tasks else ([], [], [], [])
-    saved = [list(column) for column in zip(*states, strict=True)]
-    await connection.execute(QUERIES["append"], *columns, *saved, shards, spokes, subs, desk.now, origins)
+    columns = (*_columns(desk.entries, 14), *_columns(saved, 7), *_columns(tasks, 4), *_columns(made, 11))
+    await connection.execute(QUERIES["append"], desk.now, *columns)
+
+
+def _saved(desk: Desk, sub: str) -> tuple[Any, ...]:
+    state = desk.rows[sub].state
+    return (*desk.places[sub], state.version, state.length, desk.heads[sub], state.last_at, to_bytes(state))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 __all__ = ["Answer", "Tools", "read_links", "write_group"]

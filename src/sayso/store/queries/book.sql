@@ -1,21 +1,8 @@
--- name: lock_subject
--- Locks one subject's row, so that its entries get one order; gives its state and its wrapped data key.
-SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state,
-       (SELECT k.wrapped FROM subject_key k WHERE k.shard = s.shard AND k.pseudonym = s.pseudonym) AS wrapped
-FROM subject s WHERE s.shard = $1 AND s.id = $2 FOR UPDATE OF s;
-
--- name: insert_subjects
--- Inserts subjects that are missing, in (shard, id) order; another transaction's first write wins and is no error.
-WITH given AS (
-    SELECT * FROM unnest($1::smallint[], $2::bytea[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
-        AS g(shard, id, kind, pseudonym, sealed, wrapped)
-), made AS (
-    INSERT INTO subject (shard, id, kind, pseudonym, sealed)
-    SELECT shard, id, kind, pseudonym, sealed FROM given ORDER BY shard, id
-    ON CONFLICT DO NOTHING RETURNING shard, pseudonym
-)
-INSERT INTO subject_key (shard, pseudonym, wrapped)
-SELECT g.shard, g.pseudonym, g.wrapped FROM made m JOIN given g ON g.shard = m.shard AND g.pseudonym = m.pseudonym;
+-- name: lock_subjects
+-- Locks the rows of subjects in (shard, id) order, so that their entries get one order; gives their states.
+SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
+FROM unnest($1::smallint[], $2::bytea[]) AS k(shard, id) JOIN subject s ON s.shard = k.shard AND s.id = k.id
+ORDER BY s.shard, s.id FOR UPDATE OF s;
 
 -- name: clock_and_spokes
 -- The database's clock in microseconds, and the connections that planning needs: not those that want no states.
@@ -40,24 +27,33 @@ JOIN subject s ON s.shard = n.shard AND s.pseudonym = n.pseudonym
 JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym;
 
 -- name: append
--- Everything one transaction keeps: leaves, sealed details, their place in the sequencer's queue, states, and work for the spokes.
+-- Everything one transaction keeps: leaves, sealed details, their place in the sequencer's queue, states, new subjects, and work for the spokes.
+-- New subjects come in (shard, id) order, like locks; whoever was made by another transaction meanwhile fails the statement.
 WITH leaf AS (
     INSERT INTO entry (shard, id, sub, ver, at, kind, act, brand, channel, category, src, effect, leaf)
-    SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
-                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[])
+    SELECT * FROM unnest($2::smallint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+                         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
 ), personal AS (
-    INSERT INTO detail (shard, entry, sealed) SELECT * FROM unnest($1::smallint[], $2::uuid[], $14::bytea[])
+    INSERT INTO detail (shard, entry, sealed) SELECT * FROM unnest($2::smallint[], $3::uuid[], $15::bytea[])
 ), queued AS (
-    INSERT INTO to_sequence (shard, at, id) SELECT * FROM unnest($1::smallint[], $5::bigint[], $2::uuid[])
+    INSERT INTO to_sequence (shard, at, id) SELECT * FROM unnest($2::smallint[], $6::bigint[], $3::uuid[])
 ), saved AS (
     UPDATE subject s SET version = n.version, length = n.length, head = n.head, last_at = n.last_at, state = n.state
-    FROM unnest($15::smallint[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bigint[], $21::bytea[])
+    FROM unnest($16::smallint[], $17::bytea[], $18::bigint[], $19::bigint[], $20::bytea[], $21::bigint[], $22::bytea[])
         AS n(shard, id, version, length, head, last_at, state)
     WHERE s.shard = n.shard AND s.id = n.id
+), made AS (
+    INSERT INTO subject (shard, id, version, length, head, last_at, state, kind, pseudonym, sealed)
+    SELECT shard, id, version, length, head, last_at, state, kind, pseudonym, sealed
+    FROM unnest($27::smallint[], $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[],
+                $34::text[], $35::bytea[], $36::bytea[])
+        AS m(shard, id, version, length, head, last_at, state, kind, pseudonym, sealed)
+), keyed AS (
+    INSERT INTO subject_key (shard, pseudonym, wrapped) SELECT * FROM unnest($27::smallint[], $35::bytea[], $37::bytea[])
 )
 INSERT INTO work (shard, connection, sub, wanted_at, due_at, origin)
-SELECT w.shard, w.connection, w.sub, $25, $25, nullif(w.origin, '')
-FROM unnest($22::smallint[], $23::uuid[], $24::bytea[], $26::text[]) AS w(shard, connection, sub, origin)
+SELECT w.shard, w.connection, w.sub, $1, $1, nullif(w.origin, '')
+FROM unnest($23::smallint[], $24::uuid[], $25::bytea[], $26::text[]) AS w(shard, connection, sub, origin)
 ORDER BY w.shard, w.connection, w.sub
 ON CONFLICT (shard, connection, sub) DO UPDATE SET
     wanted = work.wanted + 1,
