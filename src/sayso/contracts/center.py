@@ -13,8 +13,10 @@ REASONS), `words` (free text, at most 500 characters), `email` (on `link`), `sur
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
+from sayso.rules.catalogue import Catalogue
+from sayso.rules.pages import Draft, PageSet
 from sayso.rules.words import Choice
 
 Stop = Literal["", "brand", "company"]
@@ -23,8 +25,6 @@ SystemState = Literal["told", "waiting", "cannot"]
 REASONS: Final = ("too_many", "not_relevant", "never_asked", "privacy", "other")
 """Why people leave, as they may choose it afterwards; nobody has to."""
 REASON_LENGTH: Final = 500
-COLOURS: Final = ("accent", "on-accent", "ink", "paper", "surface", "line")
-"""The colours of a brand, by the names of their CSS variables without ``--brand-``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +209,43 @@ class Chosen:
     refused: tuple[str, ...] = ()
     to_confirm: tuple[str, ...] = ()
     undo: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LivePages:
+    """The pages that everybody is shown."""
+
+    version: int
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPages:
+    """The draft as it is kept; `revision` counts its changes."""
+
+    revision: int
+    draft: Draft
+    at: int
+
+
+class DraftMoved(Exception):
+    """The draft, or what is live, is not what the caller saw any more: read it and decide again."""
+
+
+class PageStore(Protocol):
+    """Everything here raises book.Unavailable when the store cannot be reached."""
+
+    async def live(self) -> LivePages:
+        """The newest version; version 0 when nothing was ever published."""
+
+    async def draft(self) -> DraftPages | None:
+        """The draft, None when there is none (or its key is gone)."""
+
+    async def keep_draft(self, draft: Draft, now: int) -> int:
+        """Keeps the draft in place of an earlier one; gives its revision."""
+
+    async def drop_draft(self, revision: int = 0) -> bool:
+        """Takes the draft away (0: whichever it is); False when it was not there."""
+
+    async def publish(self, version: int, held: DraftPages, catalogue: Catalogue, now: int) -> None:
+        """Makes a draft live as `version`, with its catalogue where it has one, and takes it away, all or nothing. Raises DraftMoved."""

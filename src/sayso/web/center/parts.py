@@ -1,0 +1,48 @@
+"""What people's own doors stand on; the wiring makes one a process and sets `app.state.center`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.requests import Request
+
+from sayso.contracts.book import Book
+from sayso.contracts.center import House, Pages
+from sayso.contracts.ground import Ground
+from sayso.contracts.people import Opened
+from sayso.flows.choose import Ask
+from sayso.flows.present import Sources
+from sayso.rules.catalogue import Catalogue
+from sayso.rules.tokens import Ring
+
+
+class Showing(Protocol):
+    """Which version of texts and categories somebody is shown."""
+
+    async def shown_to(self, opened: Opened | None) -> tuple[Pages, Catalogue]:
+        """The draft for people it is shown to, what is live for everybody else. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class CenterParts:
+    """`house` and `embed_origins` are asked by brand (``*``: the company). `ask` mails a double opt-in in a language."""
+
+    ring: Ring = field(repr=False)
+    sources: Sources
+    ground: Callable[[], Awaitable[Ground]]
+    showing: Showing
+    house: Callable[[str], House]
+    embed_origins: Callable[[str], tuple[str, ...]]
+    ask: Callable[[str, str], Ask]
+    """Gives the asker for a language and a wording."""
+
+    @property
+    def book(self) -> Book:
+        """Where choices are kept."""
+        return self.sources.book
+
+
+def center_parts(request: Request) -> CenterParts:
+    """The parts of the doors that a request came to."""
+    parts: CenterParts = request.app.state.center
+    return parts
