@@ -14,10 +14,13 @@ from sayso.flows.deliver import Round, deliver
 from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
 from sayso.opening import Parts, compare_log, microseconds
+from sayso.rules.footer import Sender
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
+from sayso.store.messages import PostgresMailKeys, PostgresSent
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import audiences, changes, connections, propagation, webhooks
+from sayso.web.api import audiences, changes, connections, links, messages, propagation, webhooks
+from sayso.web.api.messaging import Messaging
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
@@ -58,9 +61,25 @@ def web_app(parts: Parts) -> ASGIApp:
     )
     app.state.spokes = spoke_parts_of(parts)
     app.state.screening = screening_of(parts)
+    app.state.messaging = messaging_of(parts, asking.campaigns)
     for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
+    for router in (links.router, messages.router):
+        app.include_router(router)
     return HotLane(app, hub, asking)
+
+
+def messaging_of(parts: Parts, campaigns: Campaigns) -> Messaging:
+    """What the doors about messages need."""
+
+    def sender(brand: str) -> Sender:
+        said = parts.settings.brand(brand)
+        return Sender(said.company, said.postal_address, said.privacy_url)
+
+    return Messaging(
+        PostgresSent(parts.pool, parts.tools), PostgresMailKeys(parts.pool, parts.keys.pepper), parts.settings.unsubscribe_mailbox,
+        parts.keys.permit_ring, campaigns, sender,
+    )  # fmt: skip
 
 
 async def unready(parts: Parts) -> str:

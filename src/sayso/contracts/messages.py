@@ -14,7 +14,8 @@ class Sending:
     """One message that was sent: to whom (pseudonym in hex: the contact's where one was named), when (microseconds), and as what.
 
     `subject`, `campaign` and `message` are the sender's words, "" where none were given or the person was erased. `check` is the
-    verdict that allowed it (or forbade it), `violation` a code of rules/sends.CODES, "" for a message that was allowed. `id` is "" before it is kept.
+    verdict that allowed it (or forbade it), `violation` a code of rules/sends.CODES, "" for a message that was allowed. `id` is "" before it is kept,
+    `again` says that it had been told before.
     """
 
     sub: str
@@ -28,6 +29,7 @@ class Sending:
     check: UUID | None = None
     violation: str = ""
     id: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class PostgresSent:
             if again:
                 places = [list(column) for column in zip(*((row[0], row[1], row[8]) for row in again), strict=True)]
                 records = await connection.fetch(QUERIES["sent_before"], *places)
-                before = {(record["sub"], record["message"]): self._sending(record, keys) for record in records}
+                before = {(record["sub"], record["message"]): replace(self._sending(record, keys), again=True) for record in records}
         return [
             replace(one, id=str(row[2])) if row[2] in new else before[(row[1], row[8])] for one, row in zip(sendings, rows, strict=True)
         ]
