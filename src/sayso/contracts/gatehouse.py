@@ -7,16 +7,22 @@ from uuid import UUID
 
 from sayso.contracts.book import Key
 from sayso.rules.answer import Logged
+from sayso.rules.cadence import Spent
 from sayso.rules.decide import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The rows one question needs: whom it names, and other spellings of the address that may only deny."""
+    """The rows one question needs: whom it names, and other spellings of the address that may only deny.
+
+    `back` is how far caps on it look back (microseconds; 0: none is on it), `reserve` whether an allowed message is promised at once.
+    """
 
     contact: Key | None
     address: Key | None
     lookalikes: tuple[Key, ...] = ()
+    back: int = 0
+    reserve: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Found:
     address: Row | None
     lookalikes: tuple[Row, ...]
     linked: dict[str, Row]
+    spent: tuple[Spent, ...] = ()
+    """What was sent or promised to these people, as far back as was asked for."""
 
 
 Judge = Callable[[Found, int], Logged]

@@ -8,7 +8,7 @@ from uuid import UUID
 from sayso.contracts.book import Key, Unavailable
 from sayso.contracts.gatehouse import Found, Gatehouse, Query, Wanted
 from sayso.contracts.ground import Ground
-from sayso.rules import gate
+from sayso.rules import cadence, gate
 from sayso.rules.answer import Logged
 from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person
@@ -29,6 +29,7 @@ class Question:
     campaign: str = ""
     message: str = ""
     sender: str = ""
+    reserve: bool = False
 
 
 async def check(questions: Sequence[Question], *, gatehouse: Gatehouse | None, ground: Ground) -> list[tuple[UUID | None, Logged]]:
@@ -47,14 +48,16 @@ async def check(questions: Sequence[Question], *, gatehouse: Gatehouse | None, g
 def _query(question: Question, ground: Ground) -> Query:
     address = question.address
     others = tuple(Key(a.kind, a.value) for a in aliases(address)[1:]) if address else ()
-    wanted = Wanted(question.contact, Key(address.kind, address.value) if address else None, others)
+    caps = cadence.caps_on(ground.catalogue.caps, question.ask) if ground.catalogue.caps else ()
+    back = max((cap.period for cap in caps), default=0)
+    wanted = Wanted(question.contact, Key(address.kind, address.value) if address else None, others, back, question.reserve and back > 0)
 
     def judge(found: Found, now: int) -> Logged:
         people = people_of(question, found)
         verdict = gate.may_send(
             question.ask, people, version=_version(question, found), now=now, window=ground.window, default_country=ground.default_country
         )
-        return _logged(question, verdict, now)
+        return _logged(question, cadence.limited(verdict, cadence.reached(caps, found.spent, now)) if caps else verdict, now)
 
     return Query(wanted, judge)
 

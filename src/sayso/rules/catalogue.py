@@ -5,6 +5,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from sayso.rules import caps
+from sayso.rules.caps import Cap
+
 Class = Literal["transactional", "relationship", "marketing"]
 CLASSES: Final = ("transactional", "relationship", "marketing")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
@@ -46,6 +49,7 @@ class Catalogue:
     version: int
     categories: tuple[Category, ...]
     message_types: dict[str, str] = field(default_factory=dict)
+    caps: tuple[Cap, ...] = ()
 
     def get(self, key: str) -> Category | None:
         """The category of this key, or None."""
@@ -123,6 +127,7 @@ def to_json(catalogue: Catalogue) -> dict[str, Any]:
             for c in catalogue.categories
         ],
         "message_types": dict(sorted(catalogue.message_types.items())),
+        "caps": caps.shown(catalogue.caps),
     }
 
 
@@ -130,9 +135,9 @@ def from_json(body: Any, version: int) -> Catalogue:
     """The catalogue that a JSON document describes, as `version`. Raises InvalidCatalogue naming the place and the mend."""
     if not isinstance(body, dict):
         raise InvalidCatalogue("a catalogue is an object with `categories` and `message_types`", "#")
-    unknown = sorted(set(body) - {"version", "categories", "message_types"})
+    unknown = sorted(set(body) - {"version", "categories", "message_types", "caps"})
     if unknown:
-        raise InvalidCatalogue(f"unknown field {unknown[0]!r}; known are categories, message_types", f"#/{_escaped(unknown[0])}")
+        raise InvalidCatalogue(f"unknown field {unknown[0]!r}; known are categories, message_types, caps", f"#/{_escaped(unknown[0])}")
     rows = body.get("categories")
     if not isinstance(rows, list) or not rows:
         raise InvalidCatalogue("needs a list of at least one category", "#/categories")
@@ -152,12 +157,24 @@ def from_json(body: Any, version: int) -> Catalogue:
             raise InvalidCatalogue(
                 f"{name!r} already belongs to {named[_folded(name)]!r} in another spelling", f"#/message_types/{_escaped(name)}"
             )
-    return Catalogue(version, categories, dict(types))
+    return Catalogue(version, categories, dict(types), _caps(body.get("caps", []), [c.key for c in categories if c.refusable]))
 
 
 def _escaped(name: str) -> str:
     """The name as a part of a JSON Pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def _caps(rows: Any, refusable: list[str]) -> tuple[Cap, ...]:
+    if not isinstance(rows, list):
+        raise InvalidCatalogue("needs a list of caps, or nothing", "#/caps")
+    found: list[Cap] = []
+    for n, row in enumerate(rows):
+        try:
+            found.append(caps.read_cap(row, refusable))
+        except caps.InvalidCap as wrong:
+            raise InvalidCatalogue(wrong.detail, f"#/caps/{n}{wrong.pointer}") from None
+    return tuple(found)
 
 
 def _category(row: Any, pointer: str) -> Category:

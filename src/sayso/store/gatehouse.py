@@ -21,6 +21,7 @@ from sayso.rules.answer import Logged, from_log, to_log
 from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7
 from sayso.rules.state import State, from_bytes
+from sayso.store.budgets import open_budgets
 from sayso.store.ending import ended
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
@@ -133,13 +134,27 @@ class PostgresGatehouse:
 
     async def _judged(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
         async with borrowed(self._pool, self._patience) as connection:
-            now, founds = await self._found(connection, queries)
-            verdicts = []
-            for query, found in zip(queries, founds, strict=True):
-                row = found.contact or found.address
-                shard = int(row.sub[:2], 16) if row else self._chance(1)[0]
-                verdicts.append((uuid7(now, self._chance(RANDOM_BYTES), shard), query.judge(found, now), row))
-            await self._keep(connection, now, verdicts)
+            if not any(query.wanted.back for query in queries):
+                return await self._answered(connection, queries)
+            async with connection.transaction():
+                return await self._answered(connection, queries)
+
+    async def _answered(self, connection: Connection, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
+        now, founds = await self._found(connection, queries)
+        limited = any(query.wanted.back for query in queries)
+        budgets = await open_budgets(connection, queries, founds, self._pepper, now) if limited else None
+        verdicts = []
+        for n, (query, found) in enumerate(zip(queries, founds, strict=True)):
+            row = found.contact or found.address
+            shard = int(row.sub[:2], 16) if row else self._chance(1)[0]
+            check = uuid7(now, self._chance(RANDOM_BYTES), shard)
+            logged = query.judge(budgets.found(n, found) if budgets else found, now)
+            if budgets:
+                budgets.promise(n, query, check, logged)
+            verdicts.append((check, logged, row))
+        await self._keep(connection, now, verdicts)
+        if budgets:
+            await budgets.keep(connection)
         return [(check, logged) for check, logged, _ in verdicts]
 
     async def _found(self, connection: Connection, queries: Sequence[Query]) -> tuple[int, list[Found]]:

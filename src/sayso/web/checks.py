@@ -53,7 +53,10 @@ def read_check(
     address, fault = _address(texts.get("address"), channel, country or region)
     brand = texts.get("business_unit") or texts.get("businessUnit")
     ask = Ask(channel, category_of(texts, catalogue, campaigns), None if brand in (None, ANY) else brand, country, fault)
-    return Question(ask, contact, address, texts.get("campaign_id", ""), texts.get("message_id", ""), texts.get("sender", ""))
+    return Question(
+        ask, contact, address, texts.get("campaign_id", ""), texts.get("message_id", ""), texts.get("sender", ""),
+        body.get("reserve", False),
+    )  # fmt: skip
 
 
 def _texts(body: Mapping[str, Any], at: str) -> tuple[dict[str, str], list[Flaw]]:

@@ -1,0 +1,2 @@
+-- Room for erasure.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Room for speed.
+SELECT 1;
