@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from sayso.audience_wiring import screening_of
+from sayso.burst_wiring import burst_duties_of, burst_parts_of, suspected_of
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
 from sayso.contracts.ledger import LedgerRolledBack
@@ -19,7 +20,7 @@ from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.messages import PostgresMailKeys, PostgresSent
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import audiences, changes, connections, links, messages, propagation, webhooks
+from sayso.web.api import audiences, bursts, changes, connections, links, messages, propagation, webhooks
 from sayso.web.api.messaging import Messaging
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
@@ -57,10 +58,15 @@ def web_app(parts: Parts) -> ASGIApp:
     app.include_router(gate_router(asking))
     app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
     app.include_router(
-        health_router(unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log)
+        health_router(
+            unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log,
+            counts=(suspected_of(parts),),
+        )  # fmt: skip
     )
     app.state.spokes = spoke_parts_of(parts)
     app.state.screening = screening_of(parts)
+    app.state.bursts = burst_parts_of(parts)
+    app.include_router(bursts.router)
     app.state.messaging = messaging_of(parts, asking.campaigns)
     for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
@@ -127,6 +133,7 @@ def duties_of(parts: Parts) -> Duties:
     return Duties(
         sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=beside.pull, events=beside.events, backfill=beside.backfill,
         repair=beside.repair, tidy=parts.tidy, spokes=parts.spokes, wait=parts.wake.wait,
+        further=burst_duties_of(parts),
     )  # fmt: skip
 
 

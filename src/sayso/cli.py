@@ -8,6 +8,7 @@ import typer
 
 from sayso.commands import (
     accept_rollback,
+    bursts,
     catalogue,
     client,
     config,
@@ -47,6 +48,7 @@ app.add_typer(connection.app, name="connection")
 app.add_typer(connector.app, name="connector")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(config.app, name="config")
+app.add_typer(bursts.app, name="bursts")
 app.add_typer(lift.app, name="lift")
 
 

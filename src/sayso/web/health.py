@@ -1,10 +1,11 @@
 """For machines that watch: alive, ready, and numbers for Prometheus."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
 from sayso.contracts.book import Unavailable
 from sayso.contracts.ledger import LogReader
@@ -13,9 +14,21 @@ from sayso.contracts.spokes import Accuracy, Connection
 _UNREADY: Final[dict[int | str, dict[str, Any]]] = {503: {"content": {"text/plain": {}}, "description": "Why checks are denied just now."}}
 
 
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of another part, counted up for ever (without its `_total`); by the values of `label`, under "" where it has none."""
+
+    name: str
+    help: str
+    read: Callable[[], Awaitable[Mapping[str, int]]]
+    label: str = ""
+
+
 def health_router(
     *, unready: Callable[[], Awaitable[str]], accuracy: Callable[[], Awaitable[list[Accuracy]]],
     connections: Callable[[], Awaitable[list[Connection]]], log: LogReader,
+    counts: Sequence[Count] = (),
 ) -> APIRouter:  # fmt: skip
     """The routes; `unready` says why checks can only be denied ("" when they can be answered)."""
     router = APIRouter(tags=["health"])
@@ -40,6 +53,7 @@ def health_router(
         registry = CollectorRegistry()
         up = Gauge("sayso_store_up", "1 while the store answers.", registry=registry)
         try:
+            counted = [(count, await count.read()) for count in counts]
             rows, spokes, signed = await accuracy(), {one.id: one for one in await connections()}, await log.newest()
         except Unavailable:
             up.set(0)
@@ -57,6 +71,10 @@ def health_router(
             in_sync.labels(name).set(row.in_sync)
             lag.labels(name).set(row.oldest_lag / 1_000_000)
         size.set(signed.size if signed else 0)
+        for count, numbers in counted:
+            counter = Counter(count.name, count.help, [count.label] if count.label else [], registry=registry)
+            for value, number in numbers.items():
+                (counter.labels(value) if count.label else counter).inc(number)
         return generate_latest(registry)
 
     return router

@@ -1,0 +1,54 @@
+"""Wires the watch for bursts: its door's part, its number for machines that watch, and what a worker does for it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from sayso.flows.ask_meant import ask_meant
+from sayso.flows.watch_bursts import KEPT, watch_bursts
+from sayso.opening import Parts, microseconds
+from sayso.store.bursts import PostgresBursts
+from sayso.store.feed import PostgresFeed
+from sayso.store.letters import PostgresLetters
+from sayso.web.api.bursts import BurstParts
+from sayso.web.health import Count
+
+WATCH_EVERY: Final = 1.0
+FORGET_EVERY: Final = 300.0
+
+
+def bursts_of(parts: Parts) -> PostgresBursts:
+    """Where bursts are kept."""
+    return PostgresBursts(parts.pool, parts.tools)
+
+
+def burst_parts_of(parts: Parts) -> BurstParts:
+    """The part of the doors of bursts."""
+    return BurstParts(bursts_of(parts))
+
+
+def suspected_of(parts: Parts) -> Count:
+    """How many opt-outs are marked, for machines that watch."""
+    bursts = bursts_of(parts)
+
+    async def read() -> Mapping[str, int]:
+        return {"": await bursts.suspected()}
+
+    return Count("sayso_suspected_optouts", "Opt-outs that look like a machine's; all of them are honoured.", read)
+
+
+def burst_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[float]]], ...]:
+    """What a worker does for bursts."""
+    bursts, feed, letters = bursts_of(parts), PostgresFeed(parts.pool, parts.tools.vault), PostgresLetters(parts.pool, parts.tools)
+
+    async def watch() -> float:
+        return 0.0 if await watch_bursts(feed=feed, book=parts.book, bursts=bursts, ground=await parts.current.ground()) else WATCH_EVERY
+
+    async def ask() -> float:
+        more = await ask_meant(bursts=bursts, letters=letters, book=parts.book, ground=await parts.current.ground())
+        return 0.0 if more else WATCH_EVERY
+
+    async def forget() -> float:
+        await bursts.forget(microseconds() - KEPT)
+        return FORGET_EVERY
+
+    return ("watch bursts", watch), ("ask whether it was meant", ask), ("forget signs", forget)
