@@ -24,7 +24,7 @@ T = TypeVar("T")
 PREFIX = "SAYSO_"
 FILE_SUFFIX = "_FILE"
 CONFIG = "SAYSO_CONFIG"
-BRAND_KEYS = ("company", "mail_from", "postal_address", "privacy_url")
+BRAND_KEYS = ("company", "mail_from", "postal_address", "privacy_url", "embed_origins")
 
 
 class BadConfiguration(ValueError):
@@ -63,6 +63,7 @@ SETTINGS = (
     Described("company", "Northwind Outfitters", "company that mails and pages name"),
     Described("postal_address", "1 Harbour Way, Example City", "postal address in the footer of mails"),
     Described("privacy_url", "https://northwind.example/privacy", "privacy policy that pages link to"),
+    Described("embed_origins", "(none)", "origins of websites that may frame the preference form and call the headless twin from a browser"),
     Described("unsubscribe_mailbox", "(none)", "address of mailto opt-outs; without it no mailto link is offered"),
     Described("inbound_smtp", "(none)", "host:port to listen on for opt-outs and reports by mail"),
     Described("webhook_allow", "(none)", "networks that webhooks may reach although not public, also over http and on any port"),
@@ -83,6 +84,7 @@ class Brand:
     mail_from: str
     postal_address: str
     privacy_url: str
+    embed_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Settings:
     company: str
     postal_address: str
     privacy_url: str
+    embed_origins: tuple[str, ...]
     unsubscribe_mailbox: str | None
     inbound_smtp: Listener | None
     webhook_allow: tuple[IPNetwork, ...]
@@ -110,7 +113,7 @@ class Settings:
 
     def brand(self, key: str) -> Brand:
         """What a brand says; an unknown one, and ``*``, speaks as the company."""
-        return self.brands.get(key) or Brand(self.company, self.mail_from, self.postal_address, self.privacy_url)
+        return self.brands.get(key) or Brand(self.company, self.mail_from, self.postal_address, self.privacy_url, self.embed_origins)
 
     @property
     def left_at_demo(self) -> tuple[str, ...]:
@@ -222,6 +225,7 @@ def _settings(values: _Values, brands: object, *, cwd: Path, folder: Path, root:
         mail_from=get("mail_from", form.mailbox, _DEFAULT["mail_from"]),
         postal_address=get("postal_address", form.text, _DEFAULT["postal_address"]),
         privacy_url=get("privacy_url", form.url, _DEFAULT["privacy_url"]),
+        embed_origins=get("embed_origins", form.origins, ()),
     )
     return Settings(
         data_dir=data_dir,
@@ -234,6 +238,7 @@ def _settings(values: _Values, brands: object, *, cwd: Path, folder: Path, root:
         company=company.company,
         postal_address=company.postal_address,
         privacy_url=company.privacy_url,
+        embed_origins=company.embed_origins,
         unsubscribe_mailbox=get("unsubscribe_mailbox", form.address, None),
         inbound_smtp=get("inbound_smtp", form.listener, None),
         webhook_allow=get("webhook_allow", form.networks, ()),
@@ -264,6 +269,7 @@ def _brand(key: str, table: object, company: Brand, problems: list[str]) -> Bran
         mail_from=values.get("mail_from", form.mailbox, company.mail_from),
         postal_address=values.get("postal_address", form.text, company.postal_address),
         privacy_url=values.get("privacy_url", form.url, company.privacy_url),
+        embed_origins=values.get("embed_origins", form.origins, company.embed_origins),
     )
 
 

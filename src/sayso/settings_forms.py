@@ -124,6 +124,16 @@ def url(raw: object) -> str:
     return found.rstrip("/")
 
 
+def origins(raw: object) -> tuple[str, ...]:
+    """Origins of websites: scheme, host and port, with white space or commas between; in TOML also as a list of texts."""
+    texts = raw if isinstance(raw, list) and all(isinstance(one, str) for one in raw) else re.split(r"[\s,]+", text(raw))
+    found = [url(one).lower() for one in texts if one]
+    for one in found:
+        if urlsplit(one).path:
+            raise ValueError(f"{one} is not an origin: write scheme and host only, like https://www.example.com")
+    return tuple(dict.fromkeys(found))
+
+
 def database_url(raw: object) -> str:
     """A PostgreSQL connection URL; it may name several servers, of which one takes writes."""
     found = text(raw)
