@@ -12,6 +12,7 @@ from uuid import UUID
 from sayso.rules.words import Scope
 
 LetterKind = Literal["confirmation", "link", "double_opt_in", "offer"]
+PendingState = Literal["pending", "confirmed", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,13 @@ class Pending:
     expires_at: int
     confirmed_at: int | None = None
     personal: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+def state_of(pending: Pending, now: int) -> PendingState:
+    """How a sign-up stands."""
+    if pending.confirmed_at is not None:
+        return "confirmed"
+    return "expired" if now >= pending.expires_at else "pending"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from sayso.rules.words import Scope
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who a mail is from: the brand's name, its mailbox (``Name <address>``), its postal address and privacy policy."""
+    """Who a mail is from: the brand's name, its mailbox (``Name <address>``), postal address, privacy policy, and colours of buttons."""
 
     company: str
     mailbox: str
     postal_address: str
     privacy_url: str
+    accent: str = "#1f4e5f"
+    on_accent: str = "#ffffff"
 
 
 @dataclass(frozen=True, slots=True)
