@@ -10,6 +10,7 @@ from sayso.commands import (
     accept_rollback,
     bursts,
     catalogue,
+    check_message,
     client,
     config,
     connection,
@@ -40,6 +41,7 @@ app.command("demo")(demo.show_demo)
 app.command("import")(import_.import_list)
 app.command("explain")(explain.explain_address)
 app.command("screen")(screen.screen_list)
+app.command("check-message")(check_message.check_message)
 app.command("verify")(verify.verify_ledger)
 app.command("accept-rollback")(accept_rollback.accept)
 app.command("doctor")(doctor.examine_hub)

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 import pytest
-
 from office import Office
+
 from sayso.contracts.book import Key
 from sayso.rules.sends import CODES
 from sayso.rules.times import SECOND, format_time
