@@ -51,6 +51,8 @@ async def test_an_operator_sees_the_evidence_and_asks_the_people_once(town: Town
     for n in range(3):
         document = await town.ok("GET", f"/api/v2/contacts/c-{n}/email_preferences", scopes="email_preferences")
         assert document["email_pref_promotional"] == "opted_out", "it was honoured at once"
+    history = await town.ok("GET", "/api/v2/contacts/c-0/history", scopes="audit:read")
+    assert {item["what"]: item["suspected"] for item in history["items"]} == {"link": None, "choice": found["id"]}
 
     offered = await town.ok("POST", f"/api/v2/bursts/{found['id']}/offer", {"reason": "their scanner pressed"})
     assert offered["offer"]["by"] == "c:cl_ops"

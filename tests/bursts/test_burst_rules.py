@@ -187,11 +187,11 @@ def test_networks_and_hosts() -> None:
 
 
 def test_which_entries_are_signs() -> None:
-    leaf = {"t": "choice", "src": "one_click", "own": 1, "effect": "applied", "x": {"new": "opted_out"}}
+    leaf = {"at": NOW, "ts": NOW, "t": "choice", "src": "one_click", "own": 1, "effect": "applied", "x": {"new": "opted_out"}}
     assert is_sign(leaf)
     assert is_sign({**leaf, "effect": "unchanged"})
     for other in (
-        {"t": "pause"}, {"src": "api"}, {"own": 0}, {"effect": "superseded"}, {"x": {"new": "opted_in"}}, {"rule": "spread_from_email"},
+        {"t": "pause"}, {"src": "api"}, {"own": 0}, {"effect": "superseded"}, {"x": {"new": "opted_in"}}, {"rule": "spread_from_email"}, {"ts": NOW - 3_600 * SECOND},
         {"x": {"new": "opted_out", "twin": "e1"}},
     ):  # fmt: skip
         assert not is_sign({**leaf, **other})

@@ -25,6 +25,8 @@ PER_AGENT: Final = 3
 """A machine has one user agent, a farm of them a few; people bring nearly one each."""
 CROWD: Final = 20
 """So many people with one user agent on one network within a minute are one hand, however long ago the mail came."""
+LIVE: Final = 600 * SECOND
+"""What was said longer ago when we were told is history that somebody brings along, not what happens now."""
 SOURCES: Final = frozenset({"one_click", "preference_center", "email_link"})
 """Doors that a link in a message leads to."""
 PUBLIC_HOSTS: Final = frozenset(
@@ -89,11 +91,11 @@ class Found:
 
 
 def is_sign(fields: Mapping[str, Any]) -> bool:
-    """Whether a leaf is a person's own opt-out through a link; of its copies only the first."""
+    """Whether a leaf is a person's own opt-out through a link, just said; of its copies only the first."""
     x = fields.get("x", {})
     return (
         fields["t"] == "choice" and fields["src"] in SOURCES and bool(fields.get("own")) and x.get("new") == "opted_out"
-        and fields["effect"] in ("applied", "unchanged") and "twin" not in x and fields.get("rule") != "spread_from_email"
+        and fields["effect"] in ("applied", "unchanged") and "twin" not in x and fields.get("rule") != "spread_from_email" and fields["at"] - fields["ts"] <= LIVE
     )  # fmt: skip
 
 

@@ -145,6 +145,18 @@ def _nowhere() -> Problem:
     return Problem("not_found", "There is no burst of this id.")
 
 
+async def with_marks(
+    request: Request, found: tuple[list[dict[str, Any]], str | None] | None
+) -> tuple[list[dict[str, Any]], str | None] | None:
+    """A page of a history, each entry with the burst it is suspected to belong to (null: none)."""
+    parts: BurstParts | None = getattr(request.app.state, "bursts", None)
+    if found is None:
+        return None
+    items, more = found
+    marks = await parts.bursts.marks([item["entry"] for item in items]) if parts else {}
+    return [{**item, "suspected": str(marks[item["entry"]]) if item["entry"] in marks else None} for item in items], more
+
+
 def shown(story: Story) -> dict[str, Any]:
     """A burst on the wire."""
     burst = story.burst

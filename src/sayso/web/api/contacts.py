@@ -11,6 +11,7 @@ from sayso.rules import view
 from sayso.rules.decide import Row
 from sayso.rules.document import traits
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT
+from sayso.web.api.bursts import with_marks
 from sayso.web.api.preferences import READERS, Reader
 from sayso.web.auth import Caller, require
 from sayso.web.describe import door, page_of
@@ -36,7 +37,7 @@ PROFILE: Final[dict[str, Any]] = {
 }
 _HISTORY: Final[dict[str, Any]] = {
     "type": "object",
-    "properties": dict.fromkeys(("entry", "contact_id", "email", "address", "time", "received_at", "kind", "what", "source", "actor", "old_value", "new_value", "effect", "rule", "method", "reason", "ip", "user_agent"), _TEXT) | {"scope": {"type": ["object", "null"]}, "ledger_index": {"type": ["integer", "null"]}},
+    "properties": dict.fromkeys(("entry", "contact_id", "email", "address", "time", "received_at", "kind", "what", "source", "actor", "old_value", "new_value", "effect", "rule", "method", "reason", "ip", "user_agent", "suspected"), _TEXT) | {"scope": {"type": ["object", "null"]}, "ledger_index": {"type": ["integer", "null"]}},
 }  # fmt: skip
 _HISTORY_GIVES: Final = {
     "items": [
@@ -46,6 +47,7 @@ _HISTORY_GIVES: Final = {
             "actor": "Shop", "scope": {"brand": "*", "channel": "email", "category": "promotional"}, "old_value": "not_set",
             "new_value": "opted_out", "effect": "applied", "rule": None, "method": "explicit", "reason": "too many", "ip": "203.0.113.7",
             "user_agent": "Mozilla/5.0", "properties": None, "proof": None, "metadata": None, "ledger_index": 41,
+            "suspected": None,
         }
     ],
     "next": None,
@@ -73,7 +75,7 @@ async def contact_history(request: Request, contact_id: str, after: After, limit
     """Every entry about the contact and its addresses, oldest first: who, when, through what, old and new value, and the deciding rule."""
     hub = hub_of(request)
     found = await tell_history(contact_key(contact_id), after=after, limit=limit, book=hub.book, desk=hub.desk)
-    return _page(found)
+    return _page(await with_marks(request, found))
 
 
 @router.get("/api/v2/contacts/{contact_id:id}/events", **door("A contact's events", answer=page_of(_EVENT), gives=_EVENTS_GIVES, **_READ))
@@ -91,7 +93,8 @@ async def address_history(request: Request, channel: str, address: str, after: A
     """The same for leads and any address."""
     hub = hub_of(request)
     key = address_key(channel, address, hub.current.held.default_country)[1]
-    return _page(await tell_history(key, after=after, limit=limit, book=hub.book, desk=hub.desk))
+    found = await tell_history(key, after=after, limit=limit, book=hub.book, desk=hub.desk)
+    return _page(await with_marks(request, found))
 
 
 @router.get(
