@@ -10,11 +10,11 @@ import typer
 
 from sayso.commands.client import OPERATOR
 from sayso.commands.frame import PENDING, Failed, hub, run
-from sayso.commands.output import AsJson, out, print_json, table
+from sayso.commands.output import AsJson, err, out, print_json, table
 from sayso.contracts.desk import VersionTaken
 from sayso.flows.note_config import note_config
 from sayso.opening import microseconds
-from sayso.rules.catalogue import Catalogue, InvalidCatalogue, from_json, to_json
+from sayso.rules.catalogue import Catalogue, InvalidCatalogue, from_json, to_json, warnings_of
 from sayso.web.api.wanted import RESERVED
 
 app = typer.Typer(no_args_is_help=True, help="What messages are about: categories and message types.")
@@ -44,13 +44,17 @@ def apply(
     before, after = run(_apply(file, dry_run), as_json)
     changed = before.version != after.version
     lines = _difference(before, after) if changed else []
+    warnings = warnings_of(after)
     if as_json:
-        print_json({"changed": changed, "dry_run": dry_run, "version": before.version if dry_run else after.version, "difference": lines})
+        version = before.version if dry_run else after.version
+        print_json({"changed": changed, "dry_run": dry_run, "version": version, "difference": lines, "warnings": list(warnings)})
     elif not changed:
         out().print(f"Nothing changes: version {before.version} says the same.")
     else:
         out().print("\n".join(lines), markup=False)
         out().print("Nothing was written: this was a dry run." if dry_run else f"Version {after.version} is in force.")
+    for warning in () if as_json else warnings:
+        err().print(f"Warning: {warning}", markup=False, style="yellow")
     if dry_run and changed:
         raise typer.Exit(PENDING)
 

@@ -19,6 +19,7 @@ from sayso.contracts.book import Unavailable
 from sayso.flows.examine import Finding, Queue, examine
 from sayso.keys import KeysUnusable
 from sayso.opening import ACCEPT, Parts, microseconds, opened
+from sayso.rules.catalogue import Catalogue, warnings_of
 from sayso.rules.notes import key_of
 from sayso.rules.times import SECOND
 from sayso.settings import BadConfiguration, Settings
@@ -199,7 +200,14 @@ async def _inside(parts: Parts) -> list[Finding]:
         assert row is not None  # an aggregate always has a row
         now = await connection.fetchval(QUERIES["server_clock"])
     doubted = [Finding("rollback", "fail", f"every check is denied: {parts.doubt.why}", ACCEPT)] if parts.doubt.why else []
-    return doubted + await examine(
+    return [*doubted, *_catalogue(await parts.desk.catalogue())] + await examine(
         log=parts.log, anchor=parts.anchor, key=key_of(parts.origin, parts.keys.ledger_key),
         queue=Queue(row["waiting"], row["oldest"]), spokes=parts.spokes, connectors=parts.connectors, now=now,
     )  # fmt: skip
+
+
+def _catalogue(found: Catalogue) -> list[Finding]:
+    """Whether people will read what they may choose from."""
+    if warnings := warnings_of(found):
+        return [Finding("catalogue", "warn", warning, "sayso catalogue show --json, then apply") for warning in warnings]
+    return [Finding("catalogue", "ok", f"version {found.version}, {len(found.refusable)} categories to choose from")]

@@ -71,6 +71,14 @@ class Catalogue:
         return tuple(category.key for category in self.categories if not category.refusable)
 
 
+def warnings_of(catalogue: Catalogue) -> tuple[str, ...]:
+    """What an operator is told about a catalogue that can be used but will not be read."""
+    count = len(catalogue.refusable)
+    if count <= MOST_PEOPLE_READ:
+        return ()
+    return (f"{count} categories to choose from: people stop reading at {MOST_PEOPLE_READ}; join some that people see as one.",)
+
+
 def _folded(name: str) -> str:
     return re.sub(r"[\s\-_/]+", "_", name.strip().lower()).removesuffix("s")
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from sayso.contracts.desk import VersionTaken
 from sayso.flows.note_config import note_config
-from sayso.rules.catalogue import CLASSES, DEFAULT, MOST_PEOPLE_READ, Catalogue, InvalidCatalogue, from_json, to_json
+from sayso.rules.catalogue import CLASSES, DEFAULT, Catalogue, InvalidCatalogue, from_json, to_json, warnings_of
 from sayso.web.api.wanted import RESERVED
 from sayso.web.auth import Caller, require
 from sayso.web.describe import door
@@ -74,7 +74,7 @@ async def write_catalogue(request: Request, caller: Admin) -> Response:
     hub.current.stale()
     ground = await hub.current.ground()
     await note_config("catalogue_applied", {"version": found.version}, caller.via, book=hub.book, ground=ground)
-    return json_answer({**to_json(found), "warnings": _warnings(found)}, headers=etag(found.version))
+    return json_answer({**to_json(found), "warnings": list(warnings_of(found))}, headers=etag(found.version))
 
 
 def _moved_on(held: Catalogue) -> Problem:
@@ -100,8 +100,3 @@ def _checked(body: dict[str, Any], version: int) -> Catalogue:
     if errors:
         raise invalid(*errors)
     return found
-
-
-def _warnings(found: Catalogue) -> list[str]:
-    count = len(found.refusable)
-    return [f"{count} categories to choose from: people stop reading at {MOST_PEOPLE_READ}."] if count > MOST_PEOPLE_READ else []
