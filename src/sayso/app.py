@@ -14,13 +14,14 @@ from sayso.contracts.spokes import Connection
 from sayso.flows.deliver import Round, deliver
 from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
+from sayso.mail_wiring import backlog_of, letters_of, mail_duties_of
 from sayso.opening import Parts, compare_log, microseconds
 from sayso.rules.footer import Sender
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.messages import PostgresMailKeys, PostgresSent
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import audiences, bursts, changes, connections, links, messages, propagation, webhooks
+from sayso.web.api import audiences, bursts, changes, connections, double_opt_in, links, messages, propagation, webhooks
 from sayso.web.api.messaging import Messaging
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
@@ -60,17 +61,18 @@ def web_app(parts: Parts) -> ASGIApp:
     app.include_router(
         health_router(
             unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log,
-            counts=(suspected_of(parts),),
+            counts=(suspected_of(parts), backlog_of(parts)),
         )  # fmt: skip
     )
     app.state.spokes = spoke_parts_of(parts)
     app.state.screening = screening_of(parts)
     app.state.bursts = burst_parts_of(parts)
+    app.state.letters = letters_of(parts)
     app.include_router(bursts.router)
     app.state.messaging = messaging_of(parts, asking.campaigns)
     for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
-    for router in (links.router, messages.router):
+    for router in (links.router, messages.router, double_opt_in.router):
         app.include_router(router)
     return HotLane(app, hub, asking)
 
@@ -133,7 +135,7 @@ def duties_of(parts: Parts) -> Duties:
     return Duties(
         sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=beside.pull, events=beside.events, backfill=beside.backfill,
         repair=beside.repair, tidy=parts.tidy, spokes=parts.spokes, wait=parts.wake.wait,
-        further=burst_duties_of(parts),
+        further=(*burst_duties_of(parts), *mail_duties_of(parts)),
     )  # fmt: skip
 
 

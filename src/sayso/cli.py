@@ -20,6 +20,7 @@ from sayso.commands import (
     explain,
     import_,
     lift,
+    receive_mail,
     screen,
     serve,
     verify,
@@ -44,6 +45,7 @@ app.command("screen")(screen.screen_list)
 app.command("check-message")(check_message.check_message)
 app.command("verify")(verify.verify_ledger)
 app.command("accept-rollback")(accept_rollback.accept)
+app.command("receive-mail")(receive_mail.take_in)
 app.command("doctor")(doctor.examine_hub)
 app.add_typer(client.app, name="client")
 app.add_typer(connection.app, name="connection")

@@ -1,7 +1,7 @@
 """Send mail: letters that are due are written as things stand now, and handed over. What is not taken is tried again; nothing is lost."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -40,7 +40,7 @@ class Mailroom:
 
     compose: Compose
     submit: Submit
-    sender: Callable[[str], Sender]
+    sender: Callable[[str], Awaitable[Sender]]
     ring: Ring = field(repr=False)
     public_url: str
     mailbox: str | None = None
@@ -124,7 +124,7 @@ async def _draft(letter: Letter, letters: Letters, room: Mailroom, book: Book, g
         kind=letter.kind,
         to=people.email.given,
         language=matter.language or await _language(people, book),
-        sender=room.sender(brand),
+        sender=await room.sender(brand),
         catalogue=ground.catalogue,
         now=now,
         act_url=act_url,

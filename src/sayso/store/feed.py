@@ -14,20 +14,20 @@ from sayso.store.vault import Vault
 
 
 class PostgresFeed:
-    """Reads entries in order and keeps endpoints' places."""
+    """Reads the entries of one log in order and keeps endpoints' places."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", vault: Vault) -> None:
-        self._pool, self._vault = pool, vault
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", vault: Vault, log: int = LOG) -> None:
+        self._pool, self._vault, self._log = pool, vault, log
 
     async def size(self) -> int:
         """How many entries have a place."""
         async with borrowed(self._pool) as borrow:
-            return int(await borrow.fetchval(QUERIES["log_size"], LOG))
+            return int(await borrow.fetchval(QUERIES["log_size"], self._log))
 
     async def read(self, start: int, limit: int) -> Sequence[Fed]:
         """The entries of a run of places."""
         async with borrowed(self._pool) as borrow:
-            records = await borrow.fetch(QUERIES["feed_entries"], LOG, start, start + limit)
+            records = await borrow.fetch(QUERIES["feed_entries"], self._log, start, start + limit)
         return [_fed(noted(record, record["wrapped"], self._vault), record["seq"], record["kind"] or "") for record in records]
 
     async def place(self, connection: UUID) -> Place:

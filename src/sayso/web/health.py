@@ -23,6 +23,8 @@ class Count:
     help: str
     read: Callable[[], Awaitable[Mapping[str, int]]]
     label: str = ""
+    gauge: bool = False
+    """Whether it also goes down; then its name is used as it is."""
 
 
 def health_router(
@@ -72,9 +74,9 @@ def health_router(
             lag.labels(name).set(row.oldest_lag / 1_000_000)
         size.set(signed.size if signed else 0)
         for count, numbers in counted:
-            counter = Counter(count.name, count.help, [count.label] if count.label else [], registry=registry)
+            meter = (Gauge if count.gauge else Counter)(count.name, count.help, [count.label] if count.label else [], registry=registry)
             for value, number in numbers.items():
-                (counter.labels(value) if count.label else counter).inc(number)
+                (meter.labels(value) if count.label else meter).inc(number)
         return generate_latest(registry)
 
     return router

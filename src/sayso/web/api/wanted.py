@@ -55,6 +55,7 @@ def _time(raw: str) -> str:
     return raw
 
 
+AddressOfNet = Annotated[str, AfterValidator(_address_of_net)]
 Time = Annotated[str, AfterValidator(_time), Field(json_schema_extra={"format": "date-time"})]
 Channel = Annotated[
     str, Field(description="A channel in either vocabulary, any case.", examples=["sms", "MAIL"]), AfterValidator(channel_named)
@@ -89,7 +90,7 @@ class PreferencesIn(Strict):
     choices: list[ChoiceIn] = Field(default_factory=list, max_length=500)
     email_pref_update_source: Source | None = None
     email_pref_update_reason: str | None = Field(None, max_length=2000)
-    email_pref_consent_ip: Annotated[str, AfterValidator(_address_of_net)] | None = None
+    email_pref_consent_ip: AddressOfNet | None = None
     email_pref_consent_method: Method | None = None
     user_agent: str | None = Field(None, max_length=1024)
     occurred_at: Time | None = None
