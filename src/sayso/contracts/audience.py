@@ -122,8 +122,14 @@ class Census(Protocol):
     def changed(self, since: int) -> AsyncIterator[tuple[Sequence[Known], Mapping[str, Known]]]:
         """Those whose profile may have changed by entries that got their place in the log at `since` or later, or have none yet."""
 
+    def spenders(self, since: int) -> AsyncIterator[tuple[Sequence[Known], Mapping[str, Known]]]:
+        """Those to whom something was sent or promised after a time, and whoever shares a budget with them, in batches as `everybody`."""
+
+    async def unseen_spenders(self, since: int) -> Sequence[bytes]:
+        """Ids of addresses that nobody has ever said a word about, and to which something was promised after a time."""
+
     async def found(self, wanted: Sequence[Wanted]) -> list[Found]:
-        """The rows of questions, as checks read them."""
+        """The rows of questions, as checks read them, with what was sent and promised where caps look back."""
 
 
 class Censuses(Protocol):

@@ -59,6 +59,17 @@ async def refresh(*, census: Census, engine: Engine, ground: Ground) -> Fresh:
     return Fresh(stand, tuple(changed), rebuilt=False)
 
 
+async def limited(back: int, *, census: Census, ground: Ground) -> list[Line]:
+    """Lines that send the gate everybody to whom something was sent or promised in the last `back` microseconds: caps may hold them."""
+    recipe, since = recipe_of(ground.catalogue, ground.window), census.revision.at - back
+    lines: list[Line] = []
+    seen: Seen = {}
+    async for members, everybody in census.spenders(since):
+        told = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
+        lines += [line._replace(profile=()) for line in told]
+    return lines + [Line(one, b"", 0, (), shadow=False) for one in await census.unseen_spenders(since)]
+
+
 async def _is_of(stand: Stand, recipe: Recipe, census: Census) -> bool:
     """Whether a snapshot says what profiles say today, and was made of this very log: one put back from a backup has another past."""
     size = stand.revision.log_size

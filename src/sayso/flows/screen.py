@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sayso.contracts.audience import Audience, Census, Censuses, Engine, Named, Revision, Run, Screened, Totals
@@ -12,8 +12,8 @@ from sayso.contracts.gatehouse import Wanted
 from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, people_of
 from sayso.flows.note_config import HUB
-from sayso.flows.refresh import refresh
-from sayso.rules import gate
+from sayso.flows.refresh import limited, refresh
+from sayso.rules import cadence, gate
 from sayso.rules.audience import Answer
 from sayso.rules.decide import Row, Ruling
 from sayso.rules.entries import Entry
@@ -47,7 +47,9 @@ async def screen(
     """
     async with censuses.opened() as census:
         fresh = await refresh(census=census, engine=engine, ground=ground)
-        run = await asyncio.to_thread(engine.begin, audience, ask, fresh.stand, fresh.changed, ground.default_country)
+        held = await limited(back, census=census, ground=ground) if (back := _back(ask, ground)) else []
+        changed = [*({line.id: line for line in (*fresh.changed, *held)}).values()]
+        run = await asyncio.to_thread(engine.begin, audience, ask, fresh.stand, changed, ground.default_country)
         try:
             asked = 0
             while (unsure := await asyncio.to_thread(run.step)) is not None:
@@ -67,24 +69,30 @@ async def _judged(rows: Sequence[Named], census: Census, ground: Ground) -> list
     answers: list[Answer] = []
     for start in range(0, len(rows), ASKED_AT_ONCE):
         part = rows[start : start + ASKED_AT_ONCE]
-        found = await census.found([_wanted(row) for row in part])
+        found = await census.found([_wanted(row, ground) for row in part])
         for row, rows_of_it in zip(part, found, strict=True):
+            caps = cadence.caps_on(ground.catalogue.caps, row.ask)
             contact = Key(CONTACT, row.contact) if row.contact is not None else None
             verdict = gate.may_send(
                 row.ask, people_of(Question(row.ask, contact, row.address), rows_of_it), version=0, now=census.revision.at,
                 window=ground.window, default_country=ground.default_country,
             )  # fmt: skip
+            verdict = cadence.limited(verdict, cadence.reached(caps, rows_of_it.spent, census.revision.at))
             answers.append(Answer(verdict.allowed, verdict.reasons[0].code))
         await asyncio.sleep(0)
     return answers
 
 
-def _wanted(row: Named) -> Wanted:
+def _wanted(row: Named, ground: Ground) -> Wanted:
     address = row.address
     looks = tuple(Key(one.kind, one.value) for one in aliases(address)[1:]) if address else ()
-    return Wanted(
-        Key(CONTACT, row.contact) if row.contact is not None else None, Key(address.kind, address.value) if address else None, looks
-    )
+    contact = Key(CONTACT, row.contact) if row.contact is not None else None
+    return Wanted(contact, Key(address.kind, address.value) if address else None, looks, _back(row.ask, ground))
+
+
+def _back(ask: Ask, ground: Ground) -> int:
+    """How far caps on a message look back, whatever brand its row may name; 0 when none is on it."""
+    return max((cap.period for cap in cadence.caps_on(ground.catalogue.caps, replace(ask, brand=None))), default=0)
 
 
 async def _note(totals: Totals, revision: Revision, ask: Ask, run: Run, caller: Caller, book: Book) -> str:

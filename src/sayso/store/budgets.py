@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sayso.contracts.gatehouse import Found, Query
+from sayso.contracts.gatehouse import Found, Wanted
 from sayso.rules.answer import Logged
 from sayso.rules.cadence import Spent
 from sayso.rules.subjects import CONTACT
@@ -37,9 +37,9 @@ class Budgets:
             seen.update(self.spent.get(who, {}))
         return replace(found, spent=tuple(seen.values())) if seen else found
 
-    def promise(self, n: int, query: Query, check: UUID, logged: Logged) -> None:
+    def promise(self, n: int, wanted: Wanted, check: UUID, logged: Logged) -> None:
         """Counts an allowed check that asked for it, for the checks behind it too."""
-        if not (query.wanted.reserve and logged.verdict.allowed and self.people[n]):
+        if not (wanted.reserve and logged.verdict.allowed and self.people[n]):
             return
         who = self.people[n][0]
         one = Spent(logged.at, Scope(logged.brand or ANY, logged.channel, logged.category))
@@ -53,18 +53,16 @@ class Budgets:
             await connection.execute(QUERIES["keep_reservations"], *map(list, zip(*rows, strict=True)))
 
 
-async def open_budgets(
-    connection: Connection, queries: Sequence[Query], founds: Sequence[Found], pepper: bytes, now: int
-) -> Budgets:  # fmt: skip
+async def open_budgets(connection: Connection, asked: Sequence[Wanted], founds: Sequence[Found], pepper: bytes, now: int) -> Budgets:
     """The budgets of the checks that are limited; must be called inside a transaction when any of them reserves."""
-    people = [_people(query, found, pepper) if query.wanted.back else () for query, found in zip(queries, founds, strict=True)]
+    people = [_people(wanted, found, pepper) if wanted.back else () for wanted, found in zip(asked, founds, strict=True)]
     budgets = Budgets(people)
     everybody = sorted({who for some in people for who in some})
-    reserving = {who for query, some in zip(queries, people, strict=True) if query.wanted.reserve for who in some}
+    reserving = {who for wanted, some in zip(asked, people, strict=True) if wanted.reserve for who in some}
     if reserving:
         numbers = [int.from_bytes(who[:4], signed=True) for who in reserving]
         await connection.execute(QUERIES["hold_budgets"], LOCKS, numbers)
-    since = now - max((query.wanted.back for query in queries), default=0)
+    since = now - max((wanted.back for wanted in asked), default=0)
     records: list[Any] = await connection.fetch(QUERIES["spent_by"], [who[0] for who in everybody], everybody, since) if everybody else []
     for record in records:
         one = Spent(record["at"], Scope(record["brand"], record["channel"], record["category"]))
@@ -72,7 +70,7 @@ async def open_budgets(
     return budgets
 
 
-def _people(query: Query, found: Found, pepper: bytes) -> tuple[bytes, ...]:
+def _people(wanted: Wanted, found: Found, pepper: bytes) -> tuple[bytes, ...]:
     """Whose budget a check is about: the address it names or reaches, its contact, and every contact of the address."""
     subs: list[str] = []
     for row in (found.contact, found.address):
@@ -80,6 +78,6 @@ def _people(query: Query, found: Found, pepper: bytes) -> tuple[bytes, ...]:
             near = [sub for sub, link in row.state.links.items() if (link.kind == CONTACT) is (row.kind != CONTACT)]
             subs += [row.sub, *sorted(near)]
     people = [bytes.fromhex(sub) for sub in subs]
-    if query.wanted.address is not None:
-        people.append(place_of(pepper, query.wanted.address)[1][:16])
+    if wanted.address is not None:
+        people.append(place_of(pepper, wanted.address)[1])
     return tuple(dict.fromkeys(people))

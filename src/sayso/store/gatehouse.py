@@ -142,7 +142,7 @@ class PostgresGatehouse:
     async def _answered(self, connection: Connection, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
         now, founds = await self._found(connection, queries)
         limited = any(query.wanted.back for query in queries)
-        budgets = await open_budgets(connection, queries, founds, self._pepper, now) if limited else None
+        budgets = await open_budgets(connection, [query.wanted for query in queries], founds, self._pepper, now) if limited else None
         verdicts = []
         for n, (query, found) in enumerate(zip(queries, founds, strict=True)):
             row = found.contact or found.address
@@ -150,7 +150,7 @@ class PostgresGatehouse:
             check = uuid7(now, self._chance(RANDOM_BYTES), shard)
             logged = query.judge(budgets.found(n, found) if budgets else found, now)
             if budgets:
-                budgets.promise(n, query, check, logged)
+                budgets.promise(n, query.wanted, check, logged)
             verdicts.append((check, logged, row))
         await self._keep(connection, now, verdicts)
         if budgets:

@@ -16,11 +16,13 @@ from sayso.contracts.book import Unavailable
 from sayso.contracts.gatehouse import Found, Wanted
 from sayso.rules.decide import Row
 from sayso.rules.subjects import CONTACT
+from sayso.store.budgets import open_budgets
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import held, place_of, shards_and_pseudonyms
 
 BATCH: Final = 5_000
+PSEUDONYM: Final = 16
 SLOW: Final = 600.0
 """Seconds one statement of a census may take: some look at everybody."""
 
@@ -67,7 +69,21 @@ class PostgresCensus:
     async def changed(self, since: int) -> AsyncIterator[Batch]:
         """Those who changed, what they are linked to, and what the contacts among those are linked to."""
         records = await self.connection.fetch(QUERIES["census_changed"], self.revision.log, since, timeout=SLOW)
-        subs = [record["sub"].hex() for record in records]
+        async for batch in self._around([record["sub"].hex() for record in records]):
+            yield batch
+
+    async def spenders(self, since: int) -> AsyncIterator[Batch]:
+        """Those to whom something was sent or promised, and whoever shares a budget with them."""
+        records = await self.connection.fetch(QUERIES["census_spenders"], since, timeout=SLOW)
+        async for batch in self._around([record["sub"].hex() for record in records if len(record["sub"]) == PSEUDONYM]):
+            yield batch
+
+    async def unseen_spenders(self, since: int) -> Sequence[bytes]:
+        """Ids of addresses nobody said a word about."""
+        records = await self.connection.fetch(QUERIES["census_spenders"], since, timeout=SLOW)
+        return [record["sub"] for record in records if len(record["sub"]) != PSEUDONYM]
+
+    async def _around(self, subs: Sequence[str]) -> AsyncIterator[Batch]:
         seen: set[str] = set()
         for start in range(0, len(subs), BATCH):
             members = await self._by_sub(subs[start : start + BATCH])
@@ -87,7 +103,7 @@ class PostgresCensus:
         _, everybody = await self._with_links(list(members.values()))
         rows = {sub: known.row for sub, known in everybody.items()}
         by_key = {key: members[subject].row for key, (_, subject) in places.items() if subject in members}
-        return [
+        founds = [
             Found(
                 by_key.get(one.contact) if one.contact else None,
                 by_key.get(one.address) if one.address else None,
@@ -96,6 +112,10 @@ class PostgresCensus:
             )
             for one in wanted
         ]
+        if not any(one.back for one in wanted):
+            return founds
+        budgets = await open_budgets(self.connection, wanted, founds, self.pepper, self.revision.at)
+        return [budgets.found(n, one) for n, one in enumerate(founds)]
 
     async def _with_links(self, members: Sequence[Known]) -> Batch:
         """The members, and by pseudonym they and whatever they are linked to within the two steps that checks take."""

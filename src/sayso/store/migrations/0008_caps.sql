@@ -2,7 +2,7 @@
 
 CREATE TABLE reservation (
     shard smallint NOT NULL,
-    who bytea NOT NULL,                    -- pseudonym; 16 bytes of the subject id of an address that nobody has seen yet
+    who bytea NOT NULL,                    -- pseudonym; the subject id (32 bytes) of an address that nobody has seen yet
     id uuid NOT NULL,                      -- the check that promised it
     at bigint NOT NULL,
     brand text NOT NULL,

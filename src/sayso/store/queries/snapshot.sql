@@ -20,3 +20,10 @@ FROM subject s WHERE s.kind NOT IN ('connection', 'hub');
 SELECT e.sub FROM log_entry l JOIN entry e ON e.shard = l.shard AND e.id = l.entry WHERE l.log = $1 AND l.seq >= $2
 UNION
 SELECT e.sub FROM to_sequence q JOIN entry e ON e.shard = q.shard AND e.id = q.id AND q.shard = e.shard;
+
+-- name: census_spenders
+-- Those to whom something was sent or promised after a time: pseudonyms, or ids of addresses that nobody has seen yet.
+-- every shard: a census looks at everybody.
+SELECT s.sub FROM sent s WHERE s.at > $1
+UNION
+SELECT r.who FROM reservation r WHERE r.at > $1;
