@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from sayso.contracts.feed import Feed
 from sayso.flows.ask_meant import ask_meant
 from sayso.flows.watch_bursts import KEPT, watch_bursts
 from sayso.opening import Parts, microseconds
@@ -38,10 +39,14 @@ def suspected_of(parts: Parts) -> Count:
 
 def burst_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[float]]], ...]:
     """What a worker does for bursts."""
-    bursts, feed, letters = bursts_of(parts), PostgresFeed(parts.pool, parts.tools.vault), PostgresLetters(parts.pool, parts.tools)
+    bursts, letters = bursts_of(parts), PostgresLetters(parts.pool, parts.tools)
+
+    def feed(number: int) -> Feed:
+        return PostgresFeed(parts.pool, parts.tools.vault, number)
 
     async def watch() -> float:
-        return 0.0 if await watch_bursts(feed=feed, book=parts.book, bursts=bursts, ground=await parts.current.ground()) else WATCH_EVERY
+        more = await watch_bursts(feed=feed, newest=parts.log.log, book=parts.book, bursts=bursts, ground=await parts.current.ground())
+        return 0.0 if more else WATCH_EVERY
 
     async def ask() -> float:
         more = await ask_meant(bursts=bursts, letters=letters, book=parts.book, ground=await parts.current.ground())

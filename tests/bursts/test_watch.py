@@ -35,7 +35,6 @@ class Watch:
     hub: Hub
     bursts: PostgresBursts
     letters: PostgresLetters
-    feed: PostgresFeed
 
     async def stop(self, n: int, *, ip: str = "203.0.113.7", agent: str = SCANNER, src: str = "preference_center", **more: Any) -> Recorded:
         """Somebody's opt-out through a link."""
@@ -50,12 +49,15 @@ class Watch:
         said = Said(voice, (Happen("mail.delivered"),), address=people(n, host)[1])
         await record(said, book=self.hub.book, ground=self.hub.ground)
 
-    async def look(self, later: int = 0) -> None:
+    async def look(self, later: int = 0, log: int = 0) -> None:
         """Places new entries in the log and watches, `later` microseconds from now."""
-        await self.hub.pool.execute(PLACE)
+        await self.hub.pool.execute(PLACE, log)
         ground = replace(self.hub.ground, clock=lambda: time.time_ns() // 1000 + later)
-        while await watch_bursts(feed=self.feed, book=self.hub.book, bursts=self.bursts, ground=ground):
+        while await watch_bursts(feed=self.feed, newest=log, book=self.hub.book, bursts=self.bursts, ground=ground):
             pass
+
+    def feed(self, number: int) -> PostgresFeed:
+        return PostgresFeed(self.hub.pool, tools().vault, number)
 
     async def found(self) -> list[Any]:
         return await tell_bursts(None, 10, bursts=self.bursts, book=self.hub.book)
@@ -73,9 +75,9 @@ class Watch:
 
 
 PLACE = """
-WITH next AS (SELECT coalesce(max(seq) + 1, 0) AS seq FROM log_entry WHERE log = 0),
+WITH next AS (SELECT coalesce(max(seq) + 1, 0) AS seq FROM log_entry WHERE log = $1),
      taken AS (DELETE FROM to_sequence RETURNING shard, at, id)
-INSERT INTO log_entry (log, seq, shard, entry) SELECT 0, next.seq + row_number() OVER (ORDER BY at, id) - 1, shard, id FROM taken, next
+INSERT INTO log_entry (log, seq, shard, entry) SELECT $1, next.seq + row_number() OVER (ORDER BY at, id) - 1, shard, id FROM taken, next
 """
 
 
@@ -85,7 +87,7 @@ def people(n: int, host: str = "company.example") -> tuple[Key, Key]:
 
 @pytest.fixture
 async def watch(hub: Hub) -> Watch:
-    return Watch(hub, PostgresBursts(hub.pool, tools()), PostgresLetters(hub.pool, tools()), PostgresFeed(hub.pool, tools().vault))
+    return Watch(hub, PostgresBursts(hub.pool, tools()), PostgresLetters(hub.pool, tools()))
 
 
 @pytest.mark.feature("S4")
@@ -130,10 +132,10 @@ async def test_people_are_left_alone(watch: Watch) -> None:
     assert await watch.hub.pool.fetchval("SELECT count(*) FROM link_opt_out") == 6
 
 
-async def test_read_in_many_turns_and_by_two_processes_it_is_one_burst(watch: Watch) -> None:
+async def test_read_in_many_turns_over_two_logs_and_by_two_processes_it_is_one_burst(watch: Watch) -> None:
     for n in range(6):
         await watch.stop(n)
-        await watch.look()
+        await watch.look(log=n // 3)
     [story] = await watch.found()
     assert (story.burst.people, story.burst.opt_outs) == (6, 6)
     cursor = await watch.bursts.cursor()

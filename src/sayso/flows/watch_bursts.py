@@ -1,6 +1,6 @@
 """Watch for bursts: reads the ledger as it grows and marks opt-outs that look like a machine's. It changes no choice, and delays none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -32,15 +32,18 @@ class _Person:
     email: str | None = field(repr=False)
 
 
-async def watch_bursts(*, feed: Feed, book: Book, bursts: Bursts, ground: Ground) -> bool:
-    """Whether more is waiting right now.
+async def watch_bursts(*, feed: Callable[[int], Feed], newest: int, book: Book, bursts: Bursts, ground: Ground) -> bool:
+    """Whether more is waiting right now. `feed` gives a log by its number, `newest` is the one that grows.
 
     What was found is kept together with the place up to which the log was read: a crash repeats, never skips. Raises Unavailable.
     """
     now = ground.clock()
     start = await bursts.cursor()
-    entries = await feed.read(start.seq, READ)
-    end = replace(start, seq=entries[-1].seq + 1) if entries else start
+    size = await feed(start.log).size()
+    entries = await feed(start.log).read(start.seq, READ) if start.seq < size else []
+    end = replace(start, seq=min(start.seq + READ, size)) if start.seq < size else start
+    if start.seq >= size and start.log < newest:
+        end = replace(start, log=start.log + 1, seq=0)
     undated = await bursts.undated(now - KEPT, now - SECOND_LOOK)
     fresh = await _signals([one for one in entries if is_sign(one.fields)], book, bursts)
     again = await _dated(undated, book, bursts)
@@ -53,7 +56,7 @@ async def watch_bursts(*, feed: Feed, book: Book, bursts: Bursts, ground: Ground
         found = find({one.entry: one for one in (*fresh, *known, *again)}.values())
     marked = [_marked(one, now, ground) for one in found]
     kept = await bursts.keep(start, end, fresh, again, marked, now)
-    return not kept or len(entries) == READ
+    return not kept or end.log > start.log or end.seq < size
 
 
 def _marked(found: Found, now: int, ground: Ground) -> Marked:
