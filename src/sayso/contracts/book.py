@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sayso.rules.decide import NewId, Row, Ruling
+from sayso.rules.state import is_tombstone
 from sayso.rules.view import Reading
 
 
@@ -47,6 +48,11 @@ class Page:
         """The row of a key that was asked for; None when nothing was ever recorded about it."""
         sub = self.keys.get(key) if key else None
         return self.rows.get(sub) if sub else None
+
+    def known(self, key: Key | None) -> Row | None:
+        """The row of a key as it may be shown: None also where an erasure left nothing but restrictions."""
+        row = self.row(key)
+        return None if row is None or is_tombstone(row.state) else row
 
     def linked(self, row: Row) -> tuple[Row, ...]:
         """The rows this one is linked to, the newest primary first."""

@@ -19,7 +19,7 @@ from sayso.rules.catalogue import Catalogue, Category
 from sayso.rules.conflict import SPREAD, Register
 from sayso.rules.countries import COUNTRIES
 from sayso.rules.gate import ALLOWING, DAY, Ask, Person, bounced, may_send, soft_streak
-from sayso.rules.state import EMPTY, State
+from sayso.rules.state import EMPTY, KEPT, State
 from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address
 from sayso.rules.words import ANY, CHANNELS
 
@@ -148,7 +148,7 @@ def shape_of(person: Person, window: int) -> Shape | None:
         return None
     order = {ts: n for n, ts in enumerate(times)}
     entries = {entry: n for n, entry in enumerate(sorted({stamp.entry for _, stamp in said}))}
-    actors = {actor: (n, actor.endswith(SPREAD)) for n, actor in enumerate(sorted({at.actor for at, _ in said}))}
+    actors = {actor: (n, actor.endswith(SPREAD), actor == KEPT) for n, actor in enumerate(sorted({at.actor for at, _ in said}))}
     others = {about: n + 2 for n, about in enumerate(sorted({at.about for at, _ in said} - {"", person.contact}))}
     names = {**others, person.contact: 1, "": 0}
 

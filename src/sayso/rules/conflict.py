@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.rules.state import At, Stamp, State
+from sayso.rules.state import KEPT, At, Stamp, State
 from sayso.rules.words import ANY, Scope
 
 Register = Mapping[At, Stamp]
@@ -45,6 +45,8 @@ def answers(said: tuple[At, Stamp], out: tuple[At, Stamp], message: Scope, windo
         return False
     if at_in.actor.endswith(SPREAD) and not at_out.actor.endswith(SPREAD):
         return False
+    if at_out.actor == KEPT and not stamp_in.own:
+        return False  # what outlived an erasure is answered by the person alone, never by a list that was older than it
     if at_in.actor == at_out.actor:
         return (stamp_in.said_at, False, stamp_in.entry) > (stamp_out.said_at, True, stamp_out.entry)
     return key(stamp_in, window) > key(stamp_out, window)

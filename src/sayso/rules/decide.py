@@ -12,7 +12,7 @@ from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
 from sayso.rules.state import At, Stamp, State, fold
 from sayso.rules.view import Reading
-from sayso.rules.words import ANY, Choice, Effect, Scope, is_strong, method_of
+from sayso.rules.words import ANY, SECOND_HAND, Choice, Effect, Scope, is_strong, method_of
 from sayso.rules.words import Method as ConsentMethod
 
 AHEAD: Final = 300_000_000
@@ -218,6 +218,8 @@ class _Hand:
         if not word.out and word.scope.channel == ANY and word.scope.category == ANY:
             for channel in self.channels_out(word.scope.brand):
                 written += self.say(Scope(word.scope.brand, channel, ANY), out=False, rule="opt_in_to_all")[3]
+        if not word.out and self.said.voice.own and effect in ("applied", "unchanged"):
+            self.revive(self.at_speaker())
         self.told.append(Told(word, effect, rule, became, written))
 
     def restore(self, word: Restore) -> None:
@@ -310,7 +312,20 @@ class _Hand:
             return
         first = self.link(contact, other, word.primary)
         twin = () if known is not None else self.link(address, one, primary=False, twin=first[0])
+        if self.said.voice.src not in SECOND_HAND:
+            self.revive((contact, address))
         self.told.append(Told(word, "applied", "", "", (*first, *twin)))
+
+    def revive(self, keys: tuple[str, ...]) -> None:
+        """Ends what a completed erasure blocks, because somebody deals with the person anew; what they had refused stays refused."""
+        voice = self.said.voice
+        for key in keys:
+            if (mark := self.rows[key].state.blocks.get("erased")) and mark.on:
+                entry = Entry(
+                    id="", sub="", kind="block", at=0, ts=self.received(), act="erased", src=voice.src, by=self.actor(), via=voice.via,
+                    own=voice.own, rule="spoken_anew", about=self.about, old="set", new="lifted",
+                )  # fmt: skip
+                self.keep(entry, (key,))
 
     def link(self, key: str, other: Row, primary: bool, twin: str = "") -> tuple[str, ...]:
         voice = self.said.voice

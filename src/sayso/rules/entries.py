@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from sayso.rules.words import Scope
 
-KINDS: Final = ("choice", "block", "pause", "link", "place", "event", "ack", "config", "seal")
+KINDS: Final = ("choice", "block", "pause", "link", "place", "event", "ack", "config", "seal", "kept", "rights")
 """choice: somebody's word; block: a deliverability or policy fact set or lifted; pause; link: contact and address belong together;
-place: country; event: something that happened, no status change; ack: a connection's answer; config; seal: hash of a verdict batch."""
+place: country; event: something that happened, no status change; ack: a connection's answer; config; seal: hash of a verdict batch;
+kept: first entry after an erasure, carries the restrictions; rights: a person's right was served (data exported, erased)."""
 
-BLOCKS: Final = ("hard_bounce", "soft_bounce", "complaint", "blacklist", "carrier_stop")
+BLOCKS: Final = ("hard_bounce", "soft_bounce", "complaint", "blacklist", "carrier_stop", "erasing", "erased")
+"""erasing: an erasure was accepted and nothing lifts it; erased: it was completed, until the person or their company speaks anew."""
 
 
 @dataclass(frozen=True, slots=True)

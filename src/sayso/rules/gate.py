@@ -10,7 +10,7 @@ from typing import Final
 
 from sayso.rules import conflict, law
 from sayso.rules.catalogue import Category
-from sayso.rules.state import SOFT_KEPT, Mark, Pause, State
+from sayso.rules.state import ERASURES, SOFT_KEPT, Mark, Pause, State
 from sayso.rules.words import ANY, Scope
 
 DAY: Final = 86_400_000_000
@@ -124,7 +124,8 @@ def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: 
 
 
 def _hard(ask: Ask, person: Person) -> list[Reason]:
-    found = []
+    # Nothing is held about somebody who was erased, so nobody can say what they want.
+    found = [_blocked("unknown_state", mark) for row in person.rows if (mark := erased(row))]
     for row in (*person.rows, *person.linked, *person.lookalikes):
         if (mark := row.blocks.get("blacklist")) and mark.on:
             found.append(_blocked("blacklisted", mark))
@@ -135,6 +136,12 @@ def _hard(ask: Ask, person: Person) -> list[Reason]:
         if ask.channel in ("sms", "voice") and (stop := address.blocks.get("carrier_stop")) and stop.on:
             found.append(_blocked("carrier_stop", stop))
     return list(dict.fromkeys(found))
+
+
+def erased(row: State) -> Mark | None:
+    """The erasure that is in force, accepted or completed: everything is denied, transactional messages too."""
+    marks = (row.blocks.get(name) for name in ERASURES)
+    return next((mark for mark in marks if mark is not None and mark.on), None)
 
 
 def bounced(address: State) -> Mark | None:

@@ -1,5 +1,6 @@
 """What an event means: the words it stands for (wire contract section 4). Names that nobody defined are stored and change nothing."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ OPT_IN: Final = "Opt In"
 KNOWN: Final = (
     OPT_OUT, OPT_IN, "mail.unsubscribe", "mail.complaint", "mail.bounce", "mail.delivered", "mail.open", "mail.click", "not_relevant",
 )  # fmt: skip
+ACTS: Final = ("preference_reason",)
+"""Names of events that the hub itself records."""
 ABOUT_ADDRESS: Final = frozenset({"mail.unsubscribe", "mail.complaint", "mail.bounce", "mail.delivered"})
 """Events that are about the e-mail address a message went to."""
 PERSON_ACTED: Final = frozenset({"mail.unsubscribe", "mail.complaint"})
 """Events in which the person acted, whoever reports them."""
 NAME_LENGTH: Final = 64
+HIDDEN: Final = "~"
+"""Begins what stands for a custom name where everybody's entries are searched: the name itself could hold anything."""
 
 
 class InvalidEvent(ValueError):
@@ -56,6 +61,13 @@ def meaning_of(name: str, channel: str | None, brand: str, properties: Mapping[s
         case "mail.bounce":
             return Meaning((happened, Block(_bounce(properties), on=True)))
     return Meaning((happened,), _near(name))
+
+
+def event_column(name: str) -> str:
+    """What an event is found by: its name where it is defined, else a hash of it. The name of a custom one is a personal part."""
+    if name in KNOWN or name in ACTS:
+        return name
+    return HIDDEN + hashlib.sha256(f"sayso/event/1\0{name}".encode()).hexdigest()[:32]
 
 
 def _no_channel(name: str) -> str:

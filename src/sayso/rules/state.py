@@ -13,6 +13,10 @@ _V = TypeVar("_V", bound=tuple[Any, ...])
 
 SOFT_KEPT: Final = 5
 """How many of the newest soft bounces are kept: as many as make a streak (standards 2.2)."""
+KEPT: Final = "kept"
+"""The actor of opt-outs that outlived an erasure: nobody in particular any more."""
+ERASURES: Final = ("erasing", "erased")
+"""Blocks of an accepted and of a completed erasure."""
 
 
 class At(NamedTuple):
@@ -93,6 +97,14 @@ class State:
 
 
 EMPTY: Final = State()
+
+
+def is_tombstone(state: State) -> bool:
+    """Whether nothing is held of a subject but what an erasure left: to everybody who asks for data they are unknown."""
+    mark = state.blocks.get("erased")
+    return state.length == 1 and mark is not None and mark.on
+
+
 _PARTS: Final = frozenset("rwlbsdpkc")
 """The names `to_bytes` writes; another one is from a newer version and may be a stop."""
 
@@ -139,6 +151,8 @@ def _applied(state: State, entry: Entry) -> State:
         case "place":
             place = Place(entry.ts, entry.new, entry.id)
             return replace(state, place=max(state.place, place) if state.place else place)
+        case "kept":
+            return _with_kept(state, entry)
         case "event" if entry.act == "mail.delivered":
             return replace(state, delivered=max(state.delivered, entry.ts))
         case _:
@@ -159,6 +173,28 @@ def _with_choice(state: State, entry: Entry) -> State:
             length=state.length, last_at=state.last_at,
         )  # fmt: skip
     return replace(state, weak=_greatest(state.weak, at, stamp))
+
+
+def _with_kept(state: State, entry: Entry) -> State:
+    """What an erasure left: opt-outs and blocks by nobody in particular, all of them said at that moment; see rules/erasure.py."""
+    x = dict(entry.x)
+    try:
+        outs = [Scope(*scope) for scope in json.loads(str(x["out"]))]
+        links = {str(sub): Link(str(kind), int(primary), entry.id) for sub, kind, primary in json.loads(str(x.get("links", "[]")))}
+        pauses = {str(brand): Pause(entry.ts, int(until), entry.id) for brand, until in json.loads(str(x.get("pauses", "[]")))}
+    except (TypeError, KeyError) as damaged:
+        raise ValueError(f"entry {entry.id} does not say what was kept") from damaged
+    stamp = Stamp(entry.ts, True, entry.id, False, "explicit", entry.src)
+    strong, blocks = state.strong, state.blocks
+    for scope in outs:
+        strong = _greatest(strong, At(scope, KEPT, ""), stamp)
+    for name in str(x["blocks"]).split(","):
+        blocks = _greatest(blocks, name, Mark(entry.ts, True, entry.id))
+    streak = [(entry.ts + n, entry.id) for n in range(int(x.get("soft", 0)))]
+    return replace(
+        state, strong=strong, left=state.left | frozenset(outs), blocks=blocks, soft=(*state.soft, *streak),
+        links={**state.links, **links}, pauses={**state.pauses, **pauses},
+    )  # fmt: skip
 
 
 def _greatest(held: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:

@@ -20,6 +20,8 @@ _TYPES: Final = {
 
 def feed_type(fields: Mapping[str, Any]) -> str | None:
     """The type of an entry in the feed of changes; None for entries that are about nobody (acknowledgements, configuration, seals)."""
+    if erases(fields):
+        return "contact.erased"
     if fields["t"] == "block":
         return "address.unblocked" if fields.get("x", {}).get("new") == "lifted" else "address.blocked"
     return _TYPES.get(fields["t"])
@@ -38,6 +40,11 @@ def blocks(fields: Mapping[str, Any]) -> bool:
     """Whether an entry set a block that was not there before and that stops something by itself."""
     x = fields.get("x", {})
     return fields["t"] == "block" and fields["act"] in BLOCKING and x.get("new") == "set" and x.get("old") != "set"
+
+
+def erases(fields: Mapping[str, Any]) -> bool:
+    """Whether an entry accepts that somebody is to be forgotten: whoever holds anything of them has to forget it too."""
+    return fields["t"] == "block" and fields["act"] == "erasing"
 
 
 def is_copy(fields: Mapping[str, Any]) -> bool:

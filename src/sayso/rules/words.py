@@ -33,6 +33,8 @@ OWN_SOURCES: Final = frozenset({"preference_center", "one_click", "email_link", 
 """Sources in which the person acted, or support did at their request: their own voice."""
 
 RELAYED_SOURCES: Final = frozenset({"api", "import", "connection"})
+SECOND_HAND: Final = frozenset({"import", "connection"})
+"""Sources that pass on what lay somewhere: nothing of theirs begins anything anew with a person who was erased."""
 SOURCES: Final = tuple(sorted(OWN_SOURCES | RELAYED_SOURCES))
 METHODS: Final = ("explicit", "implicit", "grandfathered")
 
