@@ -1,5 +1,6 @@
 """Answers kept under idempotency keys, in the transaction of the write that they answer; readable for seven days."""
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +22,15 @@ class Stored:
     answer: tuple[int, bytes]
 
 
-def _shard(client: str, key: str) -> int:
-    return zlib.crc32(f"{client}\0{key}".encode()) & 0xFF
+def _place(memo: Memo) -> tuple[int, str, str]:
+    """Where an answer lies. Of the key only a hash is kept: clients make keys of whatever they have, of addresses too."""
+    name = hashlib.sha256(f"sayso/idempotency/1\0{memo.client}\0{memo.key}".encode()).hexdigest()
+    return zlib.crc32(f"{memo.client}\0{memo.key}".encode()) & 0xFF, memo.client, name
 
 
 async def find(connection: Connection, memo: Memo, vault: Vault) -> Stored | None:
     """What was answered under this client's key, or None when it is new (or its daily key is gone)."""
-    row = await connection.fetchrow(QUERIES["find_memo"], _shard(memo.client, memo.key), memo.client, memo.key)
+    row = await connection.fetchrow(QUERIES["find_memo"], *_place(memo))
     if row is None:
         return None
     try:
@@ -47,8 +50,7 @@ async def keep(connection: Connection, answered: Sequence[tuple[Act, Written | E
         status, body = memo.render(answer)
         day = day_of(now)
         sealed = vault.seal(await daily_key(connection, day, vault), body, bound("idempotency", memo.client, memo.key))
-        place = (_shard(memo.client, memo.key), memo.client, memo.key)
-        await connection.execute(QUERIES["keep_memo"], *place, memo.fingerprint, status, sealed, day)
+        await connection.execute(QUERIES["keep_memo"], *_place(memo), memo.fingerprint, status, sealed, day)
 
 
 async def daily_key(connection: Connection, day: date, vault: Vault) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sayso.contracts.book import Noted, Shown
 from sayso.rules import leaves
+from sayso.rules.happenings import HIDDEN
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound, shards_and_pseudonyms
@@ -42,4 +43,7 @@ def noted(record: Any, wrapped: bytes | None, vault: Vault) -> Noted:
             detail = json.loads(vault.open(key, record["sealed"], bound("detail", record["id"].bytes))[leaves.SALT_BYTES :])
         except Sealed:
             detail = None
-    return Noted(str(record["id"]), record["sub"].hex(), leaves.parse(record["leaf"]), detail, record["seq"], record["act"])
+    act = str(record["act"])
+    if act.startswith(HIDDEN):
+        act = str(detail.pop("event", "custom")) if detail else "custom"
+    return Noted(str(record["id"]), record["sub"].hex(), leaves.parse(record["leaf"]), detail, record["seq"], act)

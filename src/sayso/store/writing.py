@@ -4,6 +4,7 @@ Acts that touch different subjects share the transaction; what is decided is the
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -13,6 +14,7 @@ from sayso.contracts.book import Act, Key, KeyReused, Page, Scene, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
+from sayso.rules.happenings import HIDDEN, event_column
 from sayso.rules.ids import RANDOM_BYTES, uuid7
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
@@ -57,10 +59,12 @@ class Desk:
     lengths: dict[str, int]
     data_keys: dict[str, bytes]
     new: dict[str, New]
+    nameless: dict[str, Key]
     now: int
     spokes: tuple[fanout.Spoke, ...]
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     work: dict[tuple[str, str], str] = field(default_factory=dict)
+    again: dict[str, New] = field(default_factory=dict)
 
 
 async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools) -> list[Answer]:
@@ -140,6 +144,7 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
         if place not in subs:
             sub, row, data_key = _made(key, place, tools)
             subs[place], new[sub], data_keys[sub], rows[sub] = sub, row, data_key, Row(sub, key.kind, EMPTY)
+    nameless = {subs[place]: key for key, place in keys.items() if subs[place] not in data_keys}
     clock = await connection.fetchrow(QUERIES["clock_and_spokes"])
     assert clock is not None
     return Desk(
@@ -150,6 +155,7 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
         lengths={sub: rows[sub].state.length for sub in subs.values()},
         data_keys=data_keys,
         new=new,
+        nameless=nameless,
         now=clock["now"],
         spokes=tuple(fanout.Spoke(*spoke.split()) for spoke in clock["spokes"]),
     )
@@ -166,9 +172,14 @@ async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) 
 def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, bytes]:
     """A new subject: its pseudonym, the rest of its row, its data key."""
     pseudonym = bytes([place[0]]) + tools.chance(15)
+    return pseudonym.hex(), *_named(key, pseudonym, tools)
+
+
+def _named(key: Key, pseudonym: bytes, tools: Tools) -> tuple[New, bytes]:
+    """What a subject gets with its first word, or with the first after an erasure: a data key, and its name under it."""
     data_key, wrapped = tools.vault.new_key(bound("subject_key", pseudonym))
     sealed = tools.vault.seal(data_key, (key.given or key.value).encode(), bound("subject", pseudonym))
-    return pseudonym.hex(), New(key.kind, sealed, wrapped), data_key
+    return New(key.kind, sealed, wrapped), data_key
 
 
 async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int = 2) -> None:
@@ -216,27 +227,26 @@ SALT_BYTES: Final = 32
 def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[Any, ...]:
     """The entry as a row: chained to the one before it, its personal part committed to and sealed under the subject's key."""
     sub = entry.sub
+    if sub in desk.nameless and sub not in desk.data_keys:
+        desk.again[sub], desk.data_keys[sub] = _named(desk.nameless[sub], bytes.fromhex(sub), tools)
+    column = event_column(entry.act) if entry.kind == "event" else entry.act[:64]
+    if column.startswith(HIDDEN):
+        detail = json.dumps({**json.loads(detail), "event": entry.act}, sort_keys=True, ensure_ascii=False)
     plain = detail.encode()
     salt = tools.chance(SALT_BYTES)
     desk.lengths[sub] += 1
     commitment = leaves.commitment(salt, plain).hex()
-    act = entry.act if entry.kind != "event" or entry.act in KNOWN_EVENTS else "custom"
+    act = "custom" if column.startswith(HIDDEN) else entry.act
     fields = leaf_fields(entry, ver=desk.lengths[sub], prev=desk.heads[sub].hex(), commitment=commitment)
     leaf = leaves.build({**fields, "act": act})
     desk.heads[sub] = leaf_hash(leaf)
     scope = entry.scope
     raw = bytes.fromhex(entry.id.replace("-", ""))
     return (
-        raw[-1], entry.id, bytes.fromhex(sub), desk.lengths[sub], entry.at, entry.kind, entry.act[:64],
+        raw[-1], entry.id, bytes.fromhex(sub), desk.lengths[sub], entry.at, entry.kind, column,
         scope.brand if scope else None, scope.channel if scope else None, scope.category if scope else None,
         entry.src, entry.effect, leaf, tools.vault.seal(desk.data_keys[sub], salt + plain, bound("detail", raw)),
     )  # fmt: skip
-
-
-KNOWN_EVENTS: Final = frozenset(
-    {"Opt Out", "Opt In", "mail.unsubscribe", "mail.complaint", "mail.bounce", "mail.delivered", "mail.open", "mail.click", "not_relevant"}
-)
-"""Event names that may stand in a leaf; a custom name could hold anything, so it is kept beside the leaf, not in it."""
 
 
 async def _append(connection: Connection, desk: Desk) -> None:
@@ -249,6 +259,9 @@ async def _append(connection: Connection, desk: Desk) -> None:
     tasks = [(int(sub[:2], 16), UUID(spoke), bytes.fromhex(sub), origin) for (spoke, sub), origin in desk.work.items()]
     columns = (*_columns(desk.entries, 14), *_columns(saved, 7), *_columns(tasks, 4), *_columns(made, 11))
     await connection.execute(QUERIES["append"], desk.now, *columns)
+    if desk.again:
+        named = sorted((*desk.places[sub], bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.again.items())
+        await connection.execute(QUERIES["name_again"], *_columns(named, 5))
 
 
 def _saved(desk: Desk, sub: str) -> tuple[Any, ...]:

@@ -62,6 +62,14 @@ ON CONFLICT (shard, connection, sub) DO UPDATE SET
     parked = false,
     due_at = CASE WHEN work.lease IS NULL AND (work.acked >= work.wanted OR work.parked) THEN excluded.due_at ELSE work.due_at END;
 
+-- name: name_again
+-- Gives subjects that were erased a data key again, and the name that somebody came with.
+WITH named AS (
+    UPDATE subject s SET sealed = n.sealed FROM unnest($1::smallint[], $2::bytea[], $4::bytea[]) AS n(shard, id, sealed)
+    WHERE s.shard = n.shard AND s.id = n.id
+)
+INSERT INTO subject_key (shard, pseudonym, wrapped) SELECT * FROM unnest($1::smallint[], $3::bytea[], $5::bytea[]);
+
 -- name: see_events
 -- Notes vendors' event ids; gives back those that nobody had noted before.
 INSERT INTO seen_webhook (shard, connection, event, at)

@@ -7,7 +7,7 @@ LEFT JOIN detail d ON d.shard = e.shard AND d.entry = e.id
 LEFT JOIN subject_key k ON k.shard = e.shard AND k.pseudonym = e.sub
 CROSS JOIN LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb AS fields) AS l
 WHERE e.kind IN ('choice', 'event') AND e.at >= $1 AND e.at < $2 AND (e.at, e.id) > ($3, $4::uuid)
-  AND ((e.kind = 'event' AND e.act = $5)
+  AND ((e.kind = 'event' AND e.act = ANY($5::text[]))
        OR (e.kind = 'choice' AND e.effect = 'applied' AND l.fields #>> '{x,new}' = $6
            AND l.fields #>> '{x,old}' IS DISTINCT FROM $6
            AND ($7::text IS NOT NULL OR l.fields ->> 'rule' IS DISTINCT FROM 'spread_from_email')))
