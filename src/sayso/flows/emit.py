@@ -14,7 +14,7 @@ from sayso.contracts.spokes import Claimed, Connection, Spokes
 from sayso.flows.connect import WEBHOOK
 from sayso.rules import tidings
 from sayso.rules.backoff import next_due, retry_after
-from sayso.rules.times import SECOND
+from sayso.rules.times import SECOND, format_time
 
 READ: Final = 250
 """Places of the log that one turn looks at."""
@@ -22,6 +22,7 @@ LEASE: Final = 60 * SECOND
 DEADLINE: Final = 45 * SECOND
 RECEIVED: Final = "event.received"
 BLOCKED: Final = "address.blocked"
+ERASED: Final = "contact.erased"
 
 
 async def emit(
@@ -31,7 +32,7 @@ async def emit(
 
     `webhook-id` is the entry's id, the same over all retries. Raises Unavailable.
     """
-    if connection.connector != WEBHOOK or not {RECEIVED, BLOCKED} & _wanted(connection):
+    if not any(hears_of(connection, kind) for kind in (RECEIVED, BLOCKED, ERASED)):
         return False
     place = await feed.place(connection.id)
     if place.due_at > ground.clock():
@@ -103,6 +104,8 @@ def _event(one: Fed, connection: Connection) -> tuple[str, dict[str, Any]] | Non
         return None
     if tidings.blocks(fields) and BLOCKED in wanted:
         return BLOCKED, {**tidings.event_data(fields, one.detail, BLOCKED), "block": fields["act"]}
+    if tidings.erases(fields) and ERASED in wanted:
+        return ERASED, {"accepted_at": format_time(fields["ts"]), "entry": fields["id"]}
     name = tidings.event_name(fields, one.act)
     names = connection.settings.texts("names")
     if name is None or RECEIVED not in wanted or (names and name not in names):
@@ -110,8 +113,13 @@ def _event(one: Fed, connection: Connection) -> tuple[str, dict[str, Any]] | Non
     return RECEIVED, tidings.event_data(fields, one.detail, name)
 
 
+def hears_of(connection: Connection, kind: str) -> bool:
+    """Whether a connection is told events of this type one by one."""
+    return connection.connector == WEBHOOK and kind in _wanted(connection)
+
+
 def _wanted(connection: Connection) -> frozenset[str]:
-    return frozenset(connection.settings.texts("events") or (RECEIVED, BLOCKED))
+    return frozenset(connection.settings.texts("events") or (RECEIVED, BLOCKED, ERASED))
 
 
 def _change(one: Fed, kind: str, data: Mapping[str, Any]) -> Change:

@@ -7,9 +7,11 @@ from typing import Any
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
-from sayso.rules.decide import Choose, Restore, Row, Ruling, Statement, Tie, Voice, Word, decide
+from sayso.rules.decide import Choose, Restore, Row, Ruling, Statement, Tie, Told, Voice, Word, decide
+from sayso.rules.state import is_tombstone
 from sayso.rules.subjects import Address, aliases
 from sayso.rules.view import Reading
+from sayso.rules.words import SECOND_HAND
 
 
 class ChangeRefused(Exception):
@@ -121,6 +123,10 @@ def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -
         given_ts=said.given_ts,
         refused=said.refused.rule if said.refused else "",
     )
+    if said.voice.src in SECOND_HAND and all(is_tombstone(page.rows[sub].state) for sub in (statement.contact, statement.address) if sub):
+        # A list or system that is behind must not bring back what was erased; everything is denied already.
+        told = tuple(Told(word, "unchanged", "erased", "opted_out" if isinstance(word, Choose) else "", ()) for word in said.words)
+        return Judged(Ruling((), {}, told))
     own = {sub: page.rows[sub] for sub in page.keys.values()}
 
     def read(rows: Mapping[str, Row]) -> tuple[Reading, ...]:

@@ -33,7 +33,7 @@ class Seen:
 async def show(key: Key, *, brand: str | None, book: Book, ground: Ground) -> Seen | None:
     """The document of a subject for one brand (None: the whole company); None when nothing was ever recorded about it."""
     page = await book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         return None
     return seen(row, page, await book.shown([row.sub, *row.state.links]), brand=brand, ground=ground, now=ground.clock())

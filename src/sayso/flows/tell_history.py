@@ -32,7 +32,7 @@ async def read_chain(
     A statement kept in two of these rows is told once.
     """
     page = await book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         return None
     near = [row, *(other for other in page.linked(row) if row.kind == CONTACT)]
@@ -60,7 +60,7 @@ def _is_copy(noted: Noted, subs: Sequence[str]) -> bool:
 
 
 def _who(key: Key, page: Page, names: Mapping[str, str]) -> tuple[str | None, str | None]:
-    row = page.row(key)
+    row = page.known(key)
     rows = (row, *page.linked(row)) if row else ()
     contact = next((names[one.sub] for one in rows if one.kind == CONTACT and one.sub in names), None)
     email = next((names[one.sub] for one in rows if one.kind == "email" and one.sub in names), None)

@@ -93,7 +93,7 @@ async def end_address(request: Request, channel: str, address: str, caller: Writ
 
 async def _shown(hub: Hub, key: Key) -> dict[str, Any] | None:
     page = await hub.book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         return None
     linked = page.linked(row)

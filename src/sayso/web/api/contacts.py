@@ -120,7 +120,7 @@ async def profile(request: Request, contact_id: str, _: Reader) -> Response:
     hub = hub_of(request)
     key = contact_key(contact_id)
     page = await hub.book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         raise Problem("not_found", _GONE)
     linked = page.linked(row)

@@ -127,7 +127,7 @@ def _meanings(given: EventsIn, brand: str) -> list[Meaning]:
 
 async def _primary(contact: Key, book: Book, ground: Ground) -> Key | None:
     """The contact's main e-mail address, which events about mail mean; None when none is known."""
-    row = (await book.read([contact])).row(contact)
+    row = (await book.read([contact])).known(contact)
     sub = primary_of(row, "email") if row else None
     name = (await book.names([sub])).get(sub) if sub else None
     if name is None:

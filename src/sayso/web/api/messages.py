@@ -156,7 +156,7 @@ async def address_messages(request: Request, channel: str, address: str, after: 
 
 async def _listed(request: Request, key: Key, after: str, limit: int) -> Response:
     page = await hub_of(request).book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         raise Problem("not_found", "Nothing was ever recorded about this one.")
     others = page.linked(row) if row.kind == "contact" else ()

@@ -101,7 +101,7 @@ async def write_address_status(
 
 async def _read(hub: Hub, key: Key, channel: str, brand: str | None) -> Response:
     page = await hub.book.read([key])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         raise Problem("not_found", "Nothing was ever recorded about this one.")
     ground = await hub.current.ground()

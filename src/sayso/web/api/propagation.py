@@ -48,7 +48,7 @@ async def show_propagation(request: Request, contact_id: str, _: Annotated[Calle
     """Per connection, how often the contact (or one of its addresses) changed, how much of that was acknowledged, and when."""
     parts, book = spoke_parts(request), hub_of(request).book
     page = await book.read([key := contact_key(contact_id)])
-    row = page.row(key)
+    row = page.known(key)
     if row is None:
         raise Problem("not_found", "Nothing was ever recorded about this contact.")
     names = await book.names([one.sub for one in page.linked(row)])

@@ -90,7 +90,7 @@ async def find(query: str, console: Console) -> tuple[Key, Page] | None:
     keys = keys_meant(query)
     page = await console.book.read(keys) if keys else Page({}, {})
     for key in keys:
-        row = page.row(key)
+        row = page.known(key)
         if row is None:
             continue
         contacts = [sub for sub, link in row.state.links.items() if link.kind == "contact"] if row.kind != "contact" else []
