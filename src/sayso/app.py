@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from sayso.audience_wiring import screening_of
 from sayso.burst_wiring import burst_duties_of, burst_parts_of, suspected_of
+from sayso.center_wiring import open_center
 from sayso.contracts.book import Unavailable
 from sayso.contracts.connector import Connector
 from sayso.contracts.ledger import LedgerRolledBack
@@ -74,6 +75,7 @@ def web_app(parts: Parts) -> ASGIApp:
         app.include_router(router)
     for router in (links.router, messages.router, double_opt_in.router):
         app.include_router(router)
+    open_center(app, parts)
     return HotLane(app, hub, asking)
 
 

@@ -1,6 +1,6 @@
 """Pages: what an operator changes of people's own pages. Texts by language, looks by brand; read from JSON, checked, written back.
 
-Colours must be readable: text on its ground keeps a contrast of 4.5, the accent against the page 3 (WCAG 2.2, 1.4.3 and 1.4.11).
+Colours that nobody could read are refused (rules/colours.py).
 """
 
 import base64
@@ -13,22 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sayso.rules.catalogue import Catalogue, InvalidCatalogue, from_json, to_json
+from sayso.rules.colours import LIGHT, problems_of
 
-COLOURS: Final = ("accent", "on-accent", "ink", "paper", "surface", "line")
-"""The colours of a brand, by the names of their CSS variables without ``--brand-``."""
-READABLE: Final = (
-    ("on-accent", "accent", 4.5), ("ink", "paper", 4.5), ("ink", "surface", 4.5), ("accent", "paper", 3.0), ("accent", "surface", 3.0),
-)  # fmt: skip
-"""Which colours stand on which, and how much they must differ at least. Lines are ornament."""
-BUILT_IN: Final = {
-    "accent": "#0b5d4e",
-    "on-accent": "#ffffff",
-    "ink": "#1b1f1d",
-    "paper": "#ffffff",
-    "surface": "#f6f7f5",
-    "line": "#d5dad6",
-}
-"""What a colour that is not named is checked as; the page's own stylesheet sets the same."""
+BUILT_IN: Final = LIGHT
+"""What a colour is that no brand names."""
 LOGO_KINDS: Final = ("image/png", "image/svg+xml", "image/jpeg", "image/webp")
 LARGEST_LOGO: Final = 65_536
 LONGEST: Final = 1_000
@@ -36,7 +24,6 @@ MOST_TEXTS: Final = 500
 MOST: Final = 200
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_.-]{0,79}")
-_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _BRAND: Final = re.compile(r"\*|[^\s*/]{1,64}")
 _DATA: Final = re.compile(r"data:([a-z/+]{1,20});base64,([A-Za-z0-9+/=]*)")
 
@@ -153,30 +140,13 @@ def is_shown(draft: Draft, address: str) -> bool:
     return address in draft.shown_to or f"@{address.rpartition('@')[2]}" in draft.shown_to
 
 
-def contrast(one: str, other: str) -> float:
-    """The contrast of two colours (``#rrggbb``), from 1 to 21 (WCAG 2.2, relative luminance)."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 def _colours(held: Any, at: str) -> Mapping[str, str]:
-    found = _object(held, at, COLOURS)
+    found = _object(held, at)
     for name, colour in found.items():
-        if not isinstance(colour, str) or not _COLOUR.fullmatch(colour):
-            raise InvalidPages("a colour is written #rrggbb", f"{at}/{name}")
-    whole = {**BUILT_IN, **found}
-    for text, ground, least in READABLE if found else ():
-        if (held_apart := contrast(whole[text], whole[ground])) < least:
-            raise InvalidPages(
-                f"{text} {whole[text]} on {ground} {whole[ground]} has a contrast of {held_apart:.1f}; people need at least {least}",
-                f"{at}/{text}",
-            )
+        if not isinstance(colour, str):
+            raise InvalidPages("a colour is written #rrggbb", f"{at}/{_escaped(name)}")
+    if problems := problems_of(found):
+        raise InvalidPages("; ".join(problems), at)
     return {name: colour.lower() for name, colour in found.items()}
 
 

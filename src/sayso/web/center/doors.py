@@ -19,8 +19,8 @@ from sayso.rules.tokens import BadToken
 from sayso.rules.words import ANY
 from sayso.web.center.draw import nothing, page
 from sayso.web.center.forms import BadForm, Bound, Form, form_token
+from sayso.web.center.languages import LANGUAGES, Texts, texts_for
 from sayso.web.center.parts import CenterParts, center_parts
-from sayso.web.center.render import LANGUAGES, Texts, texts_for
 from sayso.web.errors import Problem
 
 METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST")
@@ -82,14 +82,14 @@ class Visit:
         return page(name, presented, drawn, self.texts, status=status, framed_by=self.framed_by)
 
 
-async def visit(request: Request, form: Form | None = None, *, embedded: bool = False) -> Visit:
-    """The visit that a request behind a link is. Raises BadToken and Unavailable."""
+async def visit(request: Request, form: Form | None = None, *, embedded: bool = False, said: str = "") -> Visit:
+    """The visit that a request behind a link is; `said` is the language it names itself. Raises BadToken and Unavailable."""
     parts = center_parts(request)
     ground = await parts.ground()
     opened = await open_link(request.path_params["token"], book=parts.book, ring=parts.ring, ground=ground)
     opened = replace(opened, language=await last_language(opened, parts))
     pages, catalogue = await parts.showing.shown_to(opened)
-    texts = spoken(request, pages, opened.brand, form, opened.language)
+    texts = spoken(request, pages, opened.brand, form, said or opened.language)
     return Visit(request, parts, replace(ground, catalogue=catalogue), opened, pages, catalogue, texts, embedded)
 
 

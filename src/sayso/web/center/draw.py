@@ -9,7 +9,8 @@ from typing import Any, Final
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from sayso.contracts.center import Presented
-from sayso.web.center.render import Texts, render_page
+from sayso.web.center.languages import Texts
+from sayso.web.center.render import render_page
 
 _STYLE: Final = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _ALWAYS: Final = {

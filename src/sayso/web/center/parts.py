@@ -7,12 +7,12 @@ from typing import Protocol
 from starlette.requests import Request
 
 from sayso.contracts.book import Book
-from sayso.contracts.center import House, Pages
+from sayso.contracts.center import House, Pages, PageStore
 from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
-from sayso.flows.choose import Ask
 from sayso.flows.present import Sources
 from sayso.rules.catalogue import Catalogue
+from sayso.rules.pages import Logo
 from sayso.rules.tokens import Ring
 
 
@@ -22,19 +22,24 @@ class Showing(Protocol):
     async def shown_to(self, opened: Opened | None) -> tuple[Pages, Catalogue]:
         """The draft for people it is shown to, what is live for everybody else. Raises Unavailable."""
 
+    async def logo(self, name: str) -> Logo | None:
+        """The logo that is served under a name. Raises Unavailable."""
+
+    def stale(self) -> None:
+        """Reads again at the next question."""
+
 
 @dataclass(frozen=True, slots=True)
 class CenterParts:
-    """`house` and `embed_origins` are asked by brand (``*``: the company). `ask` mails a double opt-in in a language."""
+    """`house` and `embed_origins` are asked by brand (``*``: the company)."""
 
     ring: Ring = field(repr=False)
     sources: Sources
+    pages: PageStore
     ground: Callable[[], Awaitable[Ground]]
     showing: Showing
     house: Callable[[str], House]
     embed_origins: Callable[[str], tuple[str, ...]]
-    ask: Callable[[str, str], Ask]
-    """Gives the asker for a language and a wording."""
 
     @property
     def book(self) -> Book:

@@ -8,8 +8,10 @@ from starlette.responses import Response
 from sayso.contracts.center import REASON_LENGTH, REASONS, Wish
 from sayso.flows.choose import choose
 from sayso.flows.give_reason import REASON, give_reason
+from sayso.flows.mail_link import mail_link
 from sayso.flows.open_link import open_link
 from sayso.rules.words import ANY
+from sayso.web.center.asking import asker, network_of
 from sayso.web.center.doors import Visit, visit
 from sayso.web.center.forms import BadForm, Bound, Form, bound_by, read_form
 from sayso.web.center.wishes import BadWish, wish_of
@@ -34,6 +36,8 @@ async def _answer(request: Request, *, embedded: bool) -> Response:
         return seen.draw("preferences", await seen.presented())
     try:
         bound = bound_by(seen.parts.ring, seen.token, form.one("form"), seen.ground.clock())
+        if form.one("action") == "fresh":
+            return await _mailed(seen)
         if form.one("action") == "reason":
             return await _reasoned(seen, form, bound)
         return await _saved(seen, _wish(seen, form), bound)
@@ -53,11 +57,9 @@ def _wish(seen: Visit, form: Form) -> Wish:
 
 
 async def _saved(seen: Visit, wish: Wish, bound: Bound) -> Response:
-    parts = seen.parts
-    ask = parts.ask(seen.texts.language, bound.wording)
-    chosen = await choose(
-        seen.opened, wish, seen.catalogue, seen.manner(wording=bound.wording), book=parts.book, ring=parts.ring, ground=seen.ground, ask=ask
-    )
+    parts, manner = seen.parts, seen.manner(wording=bound.wording)
+    ask = asker(parts, manner, seen.texts.language, seen.ground)
+    chosen = await choose(seen.opened, wish, seen.catalogue, manner, book=parts.book, ring=parts.ring, ground=seen.ground, ask=ask)
     after = await again(seen)
     undo_url = f"/undo/{chosen.undo}" if chosen.undo else ""
     return after.draw("saved", await after.presented(), chosen=chosen, undo_url=undo_url, reason_for=chosen.entries, reasons=REASONS)
@@ -73,6 +75,14 @@ async def _reasoned(seen: Visit, form: Form, bound: Bound) -> Response:
         manner = seen.manner(wording=bound.wording, reason=reason)
         await give_reason(seen.opened, REASON, properties, manner, book=seen.parts.book, ground=seen.ground)
     return seen.draw("saved", await seen.presented(), thanked=bool(reason))
+
+
+async def _mailed(seen: Visit) -> Response:
+    """Mails a fresh link to the address that this one reaches."""
+    parts = seen.parts
+    language, network = seen.texts.language, network_of(seen.request)
+    await mail_link(seen.opened, language=language, network=network, letters=parts.sources.letters, book=parts.book, ground=seen.ground)
+    return seen.draw("link_sent", await seen.presented())
 
 
 async def again(seen: Visit) -> Visit:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from sayso.web.center import one_click, preferences, undoing, whys
+from sayso.web.center import confirming, lost, one_click, preferences, undoing, whys
 from sayso.web.center.doors import METHODS, guarded
 
 
@@ -11,9 +11,12 @@ def center_router() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     doors = (
         ("/u/{token}", one_click.unsubscribe_door),
+        ("/preferences/link", lost.link_door),
+        ("/preferences/logo/{name}", lost.logo_door),
         ("/preferences/{token}", preferences.page_door),
         ("/preferences/{token}/form", preferences.embedded_door),
         ("/undo/{token}", undoing.undo_door),
+        ("/confirm/{token}", confirming.confirm_door),
         ("/why/{token}", whys.why_door),
     )
     for path, handle in doors:

@@ -46,6 +46,10 @@ class ShownPages:
             return _pages(held.live.version + 1, draft.draft.pages, draft=True), draft.draft.catalogue or ground.catalogue
         return _pages(held.live.version, held.live.pages), ground.catalogue
 
+    def stale(self) -> None:
+        """Reads again at the next question."""
+        self._held = None
+
     async def logo(self, name: str) -> Logo | None:
         """The logo that is served under a name, of what is live or drafted. Raises Unavailable."""
         held = await self._read()

@@ -1,0 +1,18 @@
+"""The hub that people of these tests knock at."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from people import Town, town
+
+
+@pytest.fixture
+async def hub_town(database: str, tmp_path: Path) -> AsyncIterator[Town]:
+    """A whole hub without a worker."""
+    async with town(database, tmp_path, SAYSO_EMBED_ORIGINS="https://shop.example") as found:
+        yield found
