@@ -24,6 +24,7 @@ from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
 from sayso.web.api import audiences, bursts, changes, connections, double_opt_in, links, messages, propagation, webhooks
 from sayso.web.api.messaging import Messaging
+from sayso.web.api.decisions import decisions_router
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require
@@ -58,6 +59,7 @@ def web_app(parts: Parts) -> ASGIApp:
     app.state.hub = hub
     app.include_router(docs_router())
     app.include_router(gate_router(asking))
+    app.include_router(decisions_router(asking))
     app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
     app.include_router(
         health_router(
