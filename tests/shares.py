@@ -26,10 +26,10 @@ FULL: Final = {
 }
 """What `make soak` runs: kinds of faults times how often, as the guarantees state them."""
 QUICK: Final = {
-    "G1 checks": 600,
-    "G1 opt-outs": 60,
-    "G1 faults": 6,
-    "G1b denials": 240,
+    "G1 checks": 300,
+    "G1 opt-outs": 30,
+    "G1 faults": 5,
+    "G1b denials": 130,
     "G2 examples": 60,
     "G3 kills": 5,
     "G3 failovers": 1,

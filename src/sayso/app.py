@@ -43,7 +43,7 @@ def hub_of(parts: Parts) -> Hub:
         book=parts.book,
         desk=parts.desk,
         current=parts.current,
-        callers=TokenCache(parts.desk.grant, microseconds),
+        callers=TokenCache(parts.desk.grant, parts.clocks.later),
         ring=parts.keys.token_ring,
         segments=PostgresSegments(parts.pool, parts.tools.vault),
         public_url=parts.settings.public_url,

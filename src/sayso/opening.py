@@ -6,12 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import asyncpg
 import structlog
 
 from sayso import keys as key_files
 from sayso.anchor import AnchorFolder
+from sayso.clocks import Clocks
 from sayso.connectors import registry
 from sayso.connectors.drive import Engine
 from sayso.connectors.transport import Transport
@@ -22,6 +25,7 @@ from sayso.contracts.ledger import LedgerDamaged, LedgerRolledBack, origin_of
 from sayso.flows.compare import compare
 from sayso.keys import Keys
 from sayso.rules.notes import key_of
+from sayso.rules.times import SECOND
 from sayso.settings import Settings
 from sayso.store import embedded, migrate
 from sayso.store.book import PostgresBook
@@ -41,6 +45,8 @@ from sayso.web.hub import Current
 
 log = structlog.get_logger("sayso")
 KEPT_DAYS = 7
+LOOK_AGAIN = 0.05
+LOOK_EVERY = 0.95
 ACCEPT = "restore the newest backup, or: sayso accept-rollback --reason TEXT (docs/explanation/rollback.md)"
 
 
@@ -53,11 +59,26 @@ def microseconds() -> int:
     return time.time_ns() // 1000
 
 
+class NotCompared(asyncpg.InterfaceError):
+    """Not the run of the server whose log was compared with the anchor: it may be an old copy."""
+
+
 @dataclass(slots=True)
 class Doubt:
-    """Why the store may not be believed ("" when it may): then every check is denied. A start begins with doubt."""
+    """Why the store may not be believed ("" when it may): then every check is denied. A start begins with doubt.
+
+    `compared` is when the server began whose log was compared last; `look` asks for another comparison.
+    """
 
     why: str = "the log was not compared with its anchor yet"
+    compared: datetime | None = None
+    look: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def admit(self, connection: Any) -> None:
+        """Lets connections through to the server that was compared. Raises NotCompared."""
+        if await connection.fetchval(QUERIES["server_started"]) != self.compared:
+            self.look.set()
+            raise NotCompared("the log of this server was not compared with its anchor yet")
 
 
 @dataclass(slots=True)
@@ -80,6 +101,7 @@ class Parts:
     current: Current
     ready: asyncio.Event
     doubt: Doubt
+    clocks: Clocks
 
     @property
     def origin(self) -> str:
@@ -122,10 +144,12 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
     async with AsyncExitStack() as stack:
         pool = await open_pool(dsn)
         stack.push_async_callback(_closed, pool)
-        lane = await open_pool(dsn, size=4, application="sayso-checks")
+        doubt, clocks = Doubt(), Clocks(microseconds, time.monotonic)
+        lane = await open_pool(dsn, size=4, application="sayso-checks", admit=doubt.admit)
         stack.push_async_callback(_closed, lane)
         transport = await stack.enter_async_context(Transport(settings.webhook_allow))
-        wake, desk, doubt = Wake(dsn), PostgresDesk(pool), Doubt()
+        wake, desk = Wake(dsn), PostgresDesk(pool)
+        ground = Ground(clocks.later, os.urandom, settings.conflict_window, settings.default_country, early=clocks.earlier)
         parts = Parts(
             settings=settings,
             keys=keys,
@@ -140,9 +164,10 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
             engine=Engine(transport, clock=microseconds, monotonic=time.monotonic),
             connectors=dict(registry.find().connectors),
             wake=wake,
-            current=Current(Ground(microseconds, os.urandom, settings.conflict_window, settings.default_country), desk),
+            current=Current(ground, desk),
             ready=asyncio.Event(),
             doubt=doubt,
+            clocks=clocks,
         )
         with suppress(Unavailable):
             await prepare(parts)
@@ -172,17 +197,32 @@ async def prepare(parts: Parts) -> None:
 
 async def compare_log(parts: Parts) -> None:
     """Compares the newest log with its anchor, and doubts the store or believes it again. Raises Unavailable."""
-    await parts.log.follow()
+    parts.doubt.look.clear()
     try:
+        started = await _looked_at(parts)
+        await parts.log.follow()
         await compare(log=parts.log, anchor=parts.anchor, key=key_of(parts.origin, parts.keys.ledger_key))
-    except (LedgerRolledBack, LedgerDamaged) as broken:
+    except (LedgerRolledBack, LedgerDamaged, migrate.MigrationError) as broken:
         if parts.doubt.why != str(broken):
-            log.error("checks deny: the store is not as it was signed", problem=str(broken), fix=ACCEPT)
+            fix = "start the version that migrated it" if isinstance(broken, migrate.MigrationError) else ACCEPT
+            log.error("checks deny: the store is not as it was left", problem=str(broken), fix=fix)
         parts.doubt.why = str(broken)
         if isinstance(broken, LedgerRolledBack):
             await parts.log.stop(str(broken))
     else:
-        parts.doubt.why = ""
+        parts.doubt.why, parts.doubt.compared = "", started
+
+
+async def _looked_at(parts: Parts) -> datetime:
+    """When the server began; its clock is noted on the way. Raises MigrationError when its schema is not this version's."""
+    async with borrowed(parts.pool) as connection:
+        server = await connection.fetchrow(QUERIES["server_started"])
+        assert server is not None  # it reads no table
+        if (back := parts.clocks.saw(server["now"])) > SECOND:
+            log.warning("the database's clock stepped back, ours does not follow", seconds=back / SECOND)
+        await migrate.require_current(connection)
+    started: datetime = server["started"]
+    return started
 
 
 @asynccontextmanager
@@ -198,9 +238,15 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Reco
 
 
 async def _keep(parts: Parts) -> None:
-    """Once a second: whether the store answers, is prepared and as it was signed, and, where embedded, runs; if not, starts it again."""
+    """Once a second: whether the store answers, is prepared and as it was signed, and, where embedded, runs; if not, starts it again.
+
+    Sooner when checks meet a server that was not compared yet.
+    """
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(LOOK_AGAIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await parts.doubt.look.wait()
         try:
             if parts.ready.is_set():
                 await compare_log(parts)

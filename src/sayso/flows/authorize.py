@@ -47,6 +47,6 @@ async def authorize(client: Client, wanted: tuple[str, ...] | None, *, desk: Des
     if not scopes or not set(scopes) <= set(client.scopes):
         raise ScopeNotGranted(" ".join(scopes))
     token = access_token(ground.chance(SECRET_BYTES))
-    now = ground.clock()
+    now = ground.begins()
     await desk.keep_token(fingerprint(token), Grant(client.id, scopes, client.relay_only, now + TOKEN_LIFE))
     return Issued(token, scopes, TOKEN_LIFE // 1_000_000)

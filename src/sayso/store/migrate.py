@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from sayso.store.queries import QUERIES
 
@@ -99,7 +100,9 @@ async def migrate(connection: asyncpg.Connection, known: Sequence[Migration] | N
         done.append(left[0])
 
 
-async def require_current(connection: asyncpg.Connection, known: Sequence[Migration] | None = None) -> None:
+async def require_current(
+    connection: "asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]", known: Sequence[Migration] | None = None
+) -> None:
     """Raise MigrationError unless the schema is exactly this version's. Changes nothing: for processes that must not migrate."""
     steps = load() if known is None else known
     applied = await _applied(connection) if await connection.fetchval(QUERIES["has_schema_migration"]) else []
@@ -107,6 +110,6 @@ async def require_current(connection: asyncpg.Connection, known: Sequence[Migrat
         raise SchemaTooOld(f"The database lacks migration {left[0].number:04d}_{left[0].name}: start `sayso serve` once, it migrates.")
 
 
-async def _applied(connection: asyncpg.Connection) -> list[tuple[int, str, bytes]]:
+async def _applied(connection: "asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]") -> list[tuple[int, str, bytes]]:
     """What the database has had."""
     return [(row["number"], row["name"], row["sha256"]) for row in await connection.fetch(QUERIES["applied_migrations"])]

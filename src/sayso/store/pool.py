@@ -1,7 +1,7 @@
 """The pool of connections to PostgreSQL, and how its failures look from above."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -17,11 +17,17 @@ WAIT_SECONDS: Final = 10.0
 """How long a statement or a free connection is waited for; a write that takes longer is answered 503."""
 
 
-async def open_pool(dsn: str, *, size: int = 12, application: str = "sayso") -> "asyncpg.Pool[asyncpg.Record]":
-    """A pool that connects when it is first asked, so that a hub starts (and denies) while its store is down."""
+async def open_pool(
+    dsn: str, *, size: int = 12, application: str = "sayso", admit: Callable[[Any], Coroutine[Any, Any, None]] | None = None
+) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool that connects when it is first asked, so that a hub starts (and denies) while its store is down.
+
+    `admit` looks at each new connection, and raises one of UNREACHABLE for one that may not be used.
+    """
     return await asyncpg.create_pool(
         dsn,
         connect=_REACH,
+        init=admit,
         min_size=0,
         max_size=size,
         command_timeout=WAIT_SECONDS,
@@ -58,6 +64,8 @@ UNREACHABLE: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # also a database that is closed to connections
     asyncpg.UndefinedTableError,
 )
 """Failures that say nothing about the request itself: try again later, and deny until then."""

@@ -6,6 +6,10 @@ SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND 
 -- Gives back the pepper's check value that this database was written with, changing nothing.
 SELECT pepper_check FROM instance LIMIT 1;
 
+-- name: server_started
+-- Tells one run of one server from every other: another server, a promoted one or a restored one began at another time.
+SELECT pg_postmaster_start_time() AS started, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now;
+
 -- name: server_clock
 -- Reads the server's clock in microseconds, and its version.
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now, current_setting('server_version_num')::int AS version;
