@@ -16,7 +16,7 @@ from sayso.mail.compose import compose
 from sayso.mail.listen import listening
 from sayso.mail.submit import to_console, to_folder, to_smtp
 from sayso.opening import Parts, microseconds
-from sayso.rules.pages import BUILT_IN
+from sayso.rules.colours import LIGHT
 from sayso.rules.words import ANY
 from sayso.settings_forms import MailRoute
 from sayso.store.center import PostgresPages
@@ -56,7 +56,7 @@ def room_of(parts: Parts) -> Mailroom:
     async def sender(brand: str) -> Sender:
         said, styles = settings.brand(brand), (await pages.live()).pages.styles
         style = styles.get(brand) or styles.get(ANY)
-        colours = {**BUILT_IN, **(style.colours if style else {})}
+        colours = {**LIGHT, **(style.colours if style else {})}
         return Sender(said.company, said.mail_from, said.postal_address, said.privacy_url, colours["accent"], colours["on-accent"])
 
     mail_keys = PostgresMailKeys(parts.pool, parts.keys.pepper)

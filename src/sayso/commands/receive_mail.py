@@ -38,7 +38,7 @@ def take_in(
         raise typer.Exit(UNREADABLE)
     try:
         taken = uvloop.run(_take(raw, recipient or [], sender))
-    except Exception as error:  # whatever it was, a mail server that is told so brings the mail again
+    except Exception as error:  # noqa: BLE001 - whatever it was, a mail server that is told so brings the mail again
         failed = explained(error)
         _say({"outcome": "failed", "detail": failed.what if failed else f"{type(error).__name__}: {error}"}, as_json)
         raise typer.Exit(AGAIN) from None

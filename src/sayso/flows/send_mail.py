@@ -30,6 +30,8 @@ UNDO_LIFE: Final = 30 * MINUTE
 LINK_WAITS: Final = DAY
 """Nobody expects a link they asked for longer ago."""
 GIVEN_UP: Final = 30 * DAY
+MOST: Final = 100
+"""Entries that one undo names: they still fit a link."""
 STOPPING: Final = frozenset({"blacklist", "hard_bounce", "complaint", "erasing", "erased"})
 """Blocks that keep our mail away. A complaint does not stop a link that the person asks for themselves."""
 
@@ -164,7 +166,7 @@ def _act(matter: Matter, people: Opened, here: Link, room: Mailroom, now: int) -
             token = sign(room.ring, "confirm", matter.pending.bytes, expires_at=matter.expires_at)
             return f"{room.public_url}/confirm/{token}", matter.expires_at
     until = now + UNDO_LIFE if isinstance(matter, Confirmation) else matter.undo_until
-    entries = tuple(UUID(one.entry) for one in matter.changes if one.rule != "undo")
+    entries = tuple(UUID(one.entry) for one in matter.changes if one.rule != "undo")[-MOST:]
     if not entries:
         return "", 0
     undo = Undo(_contact(people), _spoken_at(people), entries)

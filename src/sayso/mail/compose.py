@@ -70,7 +70,6 @@ def compose(draft: Draft) -> Mail:
         ("Message-ID", f"<{draft.id}@{sender.rpartition('@')[2]}>"),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", words.language),
         *draft.headers,
     )
     plain_ascii = to.isascii() and sender.isascii()
@@ -81,6 +80,7 @@ def compose(draft: Draft) -> Mail:
         message[name] = value
     message.set_content(_templates().get_template("letter.txt").render(words=words), cte="quoted-printable")
     message.make_alternative(boundary=f"=_{draft.id.hex}")
+    message["Content-Language"] = words.language  # not before: making it an alternative would take it along into the first part
     message.add_alternative(_templates().get_template("letter.html").render(words=words), subtype="html", cte="quoted-printable")
     return Mail(draft.id, to, message.as_bytes())
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from sayso.contracts.letters import Backlog, Confirmation, Cursor, DoubleOptIn, Letter, Limit, Matter, Pending, gathered
+from sayso.contracts.letters import Backlog, Confirmation, Cursor, DoubleOptIn, Letter, Limit, Matter, Pending
 from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
 from sayso.rules.times import DAY, MINUTE
 from sayso.rules.words import Scope
@@ -22,6 +22,8 @@ from sayso.store.writing import Tools
 
 TOGETHER: Final = MINUTE
 """Changes that follow within this time of a confirmation go into one more."""
+MOST: Final = 100
+"""Changes in one letter, the latest ones: their undo still fits a link."""
 KEPT: Final = 90 * DAY
 
 
@@ -127,7 +129,7 @@ class PostgresLetters:
         if not isinstance(held, Confirmation):
             await self._put(borrow, sub, key, matter, now, max(now, newest["planned_at"] + TOGETHER))
             return
-        both = Confirmation(gathered([*held.changes, *matter.changes]), matter.language or held.language, matter.address or held.address)
+        both = Confirmation((*held.changes, *matter.changes)[-MOST:], matter.language or held.language, matter.address or held.address)
         sealed = self._sealed(key, newest["id"], both)
         await borrow.execute(QUERIES["rewrite_letter"], int(sub[:2], 16), newest["id"], sealed)
 
