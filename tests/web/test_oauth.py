@@ -132,9 +132,14 @@ async def test_clients_are_made_listed_and_kept_in_the_ledger(api: Api) -> None:
     assert [row["act"] for row in acts] == ["client_created"]
 
 
+@pytest.mark.feature("R7")
 async def test_a_rate_limit_answers_429_with_the_wait(hub: Parts) -> None:
     async with running(hub_over(hub, rate=3), hub) as api:
         answers: list[Any] = [await api.post(ADA, {}) for _ in range(4)]
         assert [answer.status for answer in answers] == [200, 200, 200, 429]
         assert int(answers[3].headers["Retry-After"]) >= 1 and answers[3].json["code"] == "rate_limited"
+        left = [answer.headers["RateLimit"].partition(";")[2] for answer in answers]
+        assert [one.partition(";")[0] for one in left] == ["r=2", "r=1", "r=0", "r=0"]
+        assert all(1 <= int(one.partition("t=")[2]) <= 60 for one in left)
+        assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"client";q=3;w=60'}
         assert (await api.post(ADA, {}, client="cl_other")).status == 200

@@ -1,6 +1,7 @@
 """Who calls: access tokens looked up, scopes demanded, rates kept (wire contract section 2, RFC 6750)."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -115,6 +116,13 @@ class RateLimit:
         self._left[client] = (left - 1, now)
         return 0
 
+    def told(self, client: str) -> dict[str, str]:
+        """The headers that say how many calls are left, and in how many seconds all of them are (IETF draft, RateLimit header fields)."""
+        left, at = self._left.get(client, (float(self._size), self._monotonic()))
+        left = min(float(self._size), left + (self._monotonic() - at) * self._size / 60)
+        full = math.ceil((self._size - left) * 60 / self._size)
+        return {"RateLimit-Policy": f'"client";q={self._size};w=60', "RateLimit": f'"client";r={int(left)};t={full}'}
+
 
 def bearer(header: str | None) -> str | None:
     """The token of an Authorization header; None when there is none. Raises Problem for another scheme or a malformed one."""
@@ -151,7 +159,10 @@ async def identify(request: Request) -> Caller:
     caller: Caller | None = await hub.callers.lookup(token)
     if caller is None:
         raise unauthorized("invalid_token", "The access token is unknown, expired or revoked.")
-    if hub.rate is not None and (seconds := hub.rate.wait(caller.client_id)):
+    seconds = hub.rate.wait(caller.client_id) if hub.rate is not None else 0
+    if hub.rate is not None:
+        request.state.rate = hub.rate.told(caller.client_id)
+    if seconds:
         raise Problem(
             "rate_limited", f"Wait {seconds} s; this client's limit is set by the operator.", headers={"Retry-After": str(seconds)}
         )

@@ -35,7 +35,9 @@ class Envelope:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                stamps = MutableHeaders(scope=message)
+                stamps["X-Request-Id"] = request_id
+                stamps.update(scope["state"].get("rate", {}))
             await send(message)
 
         try:

@@ -37,32 +37,36 @@ class HotLane:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         request_id = errors.sane_request_id(headers.get(b"x-request-id")) or uuid.uuid4().hex
+        rate: dict[str, str] = {}
         try:
-            answer = await self._answer(scope, headers, receive)
+            answer = await self._answer(scope, headers, receive, rate)
         except Exception as refused:  # noqa: BLE001 - whatever it is, it is answered as a problem
             problem = errors.from_exception(refused)
             response = errors.answer(problem, base=self._hub.public_url, request_id=request_id)
-            response.headers["X-Request-Id"] = request_id
+            response.headers.update({"X-Request-Id": request_id, **rate})
             await response(scope, receive, send)
             return
         body = to_json(answer)
         start = [
             (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"),
-            (b"x-request-id", request_id.encode()),
+            (b"x-request-id", request_id.encode()), *((name.encode(), value.encode()) for name, value in rate.items()),
         ]  # fmt: skip
         await send({"type": "http.response.start", "status": 200, "headers": start})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive) -> Any:
-        known = await self._admit(headers)
+    async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive, rate: dict[str, str]) -> Any:
+        known = await self._admit(headers, rate)
         explain = _explain(scope["query_string"])
         body = parsed(await _read(headers, receive))
         if scope["path"] == BATCH:
             return {"items": await self._asking.ask(batch_of(body), explain=explain, single=False, known=known)}
         return (await self._asking.ask([body], explain=explain, single=True, known=known))[0]
 
-    async def _admit(self, headers: dict[bytes, str]) -> bool:
-        """Lets callers with the scope in. False while the store is down and nobody can be looked up: then everybody gets the same denial."""
+    async def _admit(self, headers: dict[bytes, str], rate: dict[str, str]) -> bool:
+        """Lets callers with the scope in; `rate` takes the headers that tell their rate.
+
+        False while the store is down and nobody can be looked up: then everybody gets the same denial.
+        """
         token = bearer(headers.get(b"authorization"))
         if token is None:
             raise unauthorized("", "Send an access token as `Authorization: Bearer …`; POST /oauth/token gives one.")
@@ -76,7 +80,11 @@ class HotLane:
             raise unauthorized("invalid_token", "The access token is unknown, expired or revoked.")
         if SCOPE not in caller.scopes:
             raise insufficient((SCOPE,))
-        if self._hub.rate is not None and (seconds := self._hub.rate.wait(caller.client_id)):
+        if self._hub.rate is None:
+            return True
+        seconds = self._hub.rate.wait(caller.client_id)
+        rate.update({name.lower(): value for name, value in self._hub.rate.told(caller.client_id).items()})
+        if seconds:
             raise Problem(
                 "rate_limited", f"Wait {seconds} s; this client's limit is set by the operator.", headers={"Retry-After": str(seconds)}
             )
