@@ -50,7 +50,7 @@ class Shown:
 def shown_permit(ring: Ring, text: str) -> Shown:
     """The permit that a text stands for; an expired one too, since what counts is when the message was sent."""
     try:
-        return Shown(read_permit(read(ring, text, kinds=("permit",), now=0)))
+        return Shown(read_permit(read(ring, text, kinds={"permit"}, now=0)))
     except BadToken:
         return Shown(None)
 
