@@ -1,7 +1,7 @@
 """The preference page saves what people ask for, and shows afterwards what it did."""
 
 import pytest
-from people import ADA, ONE_CLICK, PROMO, Town
+from people import ADA, ONE_CLICK, Town
 
 from sayso.rules.references import reference
 from sayso.rules.words import ANY, Scope
@@ -42,12 +42,15 @@ async def test_what_was_ticked_and_stays_so_says_nothing(hub_town: Town) -> None
 async def test_an_ordinary_link_asks_by_mail_before_it_opts_in_but_stops_at_once(hub_town: Town) -> None:
     token = await hub_town.link()
     await hub_town.opts_in("promotional")
-    await hub_town.save(token, "events")
-    assert (await hub_town.get(f"/preferences/{token}")).ticked == set()
+    saved = await hub_town.save(token, "events")
+    assert saved.status == 200
     said = [(one.fields["scope"][2], one.fields["x"]["new"]) for one in await hub_town.entries()]
     assert ("promotional", "opted_out") in said and ("events", "opted_in") not in said
     twin = (await hub_town.get(f"/api/v2/center/{token}")).json
     assert {one["key"] for one in twin["categories"] if one["pending"]} == {"events"}
+    assert not any(one["on"] for one in twin["categories"])
+    fresh = await hub_town.get(f"/preferences/{await hub_town.link(fresh=True)}")
+    assert fresh.ticked == set()
 
 
 @pytest.mark.feature("S8", "N3")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sayso.contracts.book import Key, Page
 from sayso.rules.decide import Row
+from sayso.rules.erasure import is_erasing
 from sayso.rules.subjects import Address
 from sayso.rules.tokens import Link
 from sayso.rules.view import Reading
@@ -31,8 +32,8 @@ class Opened:
 
     @property
     def gone(self) -> bool:
-        """Whether the person was erased."""
-        return self.about is None
+        """Whether the person was erased, or is about to be: from its acceptance on there is nothing to choose any more."""
+        return self.about is None or is_erasing(self.about.state)
 
     @property
     def brand(self) -> str:

@@ -76,10 +76,11 @@ def wording_of(pages: Pages, catalogue: Catalogue, language: str) -> str:
 
 
 def _choosable(catalogue: Catalogue, weighed: Weighed, pending: set[Scope], opened: Opened) -> tuple[Choosable, ...]:
+    # A box of a fresh link is ticked by its owner's hand or not at all, whoever asked for it before (CJEU C-673/17).
     return tuple(
         Choosable(
             one.key, one.title, one.sends, one.often, weighed.on[one.key], weighed.said[one.key],
-            Scope(opened.brand, opened.channel, one.key) in pending and not weighed.on[one.key], weighed.except_brands.get(one.key, ()),
+            Scope(opened.brand, opened.channel, one.key) in pending and not weighed.on[one.key] and not opened.fresh, weighed.except_brands.get(one.key, ()),
         )
         for one in catalogue.refusable
     )  # fmt: skip

@@ -27,7 +27,7 @@ async def confirm_door(request: Request) -> Response:
         pending = await confirm_double(text, personal=kept, letters=letters, book=parts.book, ring=parts.ring, ground=ground)
     expired = pending.confirmed_at is None and ground.clock() >= pending.expires_at
     values = {
-        **blank(pages, brand, request, texts),
+        **blank(pages, brand),
         "form": form_token(parts.ring, text, Bound(f"pages {pages.version}, catalogue {catalogue.version}, {texts.language}")),
         "asked": tuple(scope.category for scope in pending.scopes), "expired": expired, "company": parts.house(brand).company,
     }  # fmt: skip

@@ -75,7 +75,7 @@ class Visit:
         """One page of this visit."""
         ring = self.parts.ring
         drawn = {
-            **blank(self.pages, self.opened.brand, self.request, self.texts), "links": links_of(self.token, embedded=self.embedded),
+            **blank(self.pages, self.opened.brand), "links": links_of(self.token, embedded=self.embedded),
             "form": form_token(ring, self.token, Bound(self.wording)), "embedded": self.embedded,
             "reason_form": form_token(ring, self.token, Bound(self.wording, tuple(reason_for))), **values,
         }  # fmt: skip
@@ -128,12 +128,11 @@ def links_of(token: str, *, embedded: bool = False) -> dict[str, str]:
     }  # fmt: skip
 
 
-def blank(pages: Pages, brand: str, request: Request, texts: Texts) -> dict[str, Any]:
+def blank(pages: Pages, brand: str) -> dict[str, Any]:
     """The values that every page has, before anything is known."""
-    path = request.url.path
     return {
         "links": {"save": "", "page": "", "why": "", "fresh": "/preferences/link", "data": "", "forget": "", "undo": "", "confirm": ""},
-        "form": "", "reason_form": "", "look": pages.look(brand), "languages": [(code, f"{path}?lang={code}") for code in LANGUAGES],
+        "form": "", "reason_form": "", "look": pages.look(brand), "languages": [(code, f"?lang={code}") for code in LANGUAGES],
         "errors": (), "given": {}, "embedded": False, "chosen": None, "category": None, "why": None, "undone": None, "asked": (),
         "expired": False, "kind": "", "undo_url": "",
     }  # fmt: skip
@@ -142,7 +141,7 @@ def blank(pages: Pages, brand: str, request: Request, texts: Texts) -> dict[str,
 def stranger(request: Request, name: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
     """A page for somebody nobody knows: nothing in it depends on who they are."""
     texts = spoken(request, Pages(), ANY)
-    return page(name, None, {**blank(Pages(), ANY, request, texts), **values}, texts, status=status, headers=headers)
+    return page(name, None, {**blank(Pages(), ANY), **values}, texts, status=status, headers=headers)
 
 
 def guarded(handle: Handler, methods: Sequence[str] = METHODS) -> Handler:

@@ -1,6 +1,7 @@
 """Lost the mail: a form that mails a fresh link, with the same answer for everybody; and the logos that pages show."""
 
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from sayso.web.center.asking import network_of
 from sayso.web.center.doors import blank, spoken
 from sayso.web.center.draw import page
 from sayso.web.center.forms import read_form
+from sayso.web.center.languages import LANGUAGES
 from sayso.web.center.parts import center_parts
 from sayso.web.reading import BRAND_LENGTH
 
@@ -33,7 +35,9 @@ async def link_door(request: Request) -> Response:
     pages, _ = await parts.showing.shown_to(None)
     texts = spoken(request, pages, brand, form)
     house = parts.house(brand)
-    values = {**blank(pages, brand, request, texts), "company": house.company, "brand": brand, "privacy_url": house.privacy_url}
+    values = {**blank(pages, brand), "company": house.company, "brand": brand, "privacy_url": house.privacy_url}
+    if brand != ANY:
+        values["languages"] = [(code, f"?{urlencode({'brand': brand, 'lang': code})}") for code in LANGUAGES]
     if form is None:
         return page("link", None, values, texts)
     given = {"email": form.one("email")[:320]}

@@ -1,6 +1,7 @@
 """The preference page: shows how a person stands, and saves what they ask for. What is shown afterwards is read again."""
 
 from dataclasses import replace
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -42,9 +43,14 @@ async def _answer(request: Request, *, embedded: bool) -> Response:
             return await _reasoned(seen, form, bound)
         return await _saved(seen, _wish(seen, form), bound)
     except BadForm:
-        return seen.draw("preferences", await seen.presented(), status=400, errors=(("form", "error_stale"),), given=form.given)
+        return seen.draw("preferences", await seen.presented(), status=400, errors=(("form", "error_stale"),), **_typed(form))
     except BadWish as bad:
-        return seen.draw("preferences", await seen.presented(), status=400, errors=bad.errors, given=form.given)
+        return seen.draw("preferences", await seen.presented(), status=400, errors=bad.errors, **_typed(form))
+
+
+def _typed(form: Form) -> dict[str, Any]:
+    """What the form held, for drawing it again as it was."""
+    return {"given": form.given, "kept": frozenset(form.all("keep"))}
 
 
 def _wish(seen: Visit, form: Form) -> Wish:

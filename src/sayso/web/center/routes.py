@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from sayso.web.center import confirming, lost, one_click, preferences, undoing, whys
+from sayso.web.center import confirming, data, lost, one_click, preferences, undoing, whys
 from sayso.web.center.doors import METHODS, guarded
 
 
@@ -15,6 +15,7 @@ def center_router() -> APIRouter:
         ("/preferences/logo/{name}", lost.logo_door),
         ("/preferences/{token}", preferences.page_door),
         ("/preferences/{token}/form", preferences.embedded_door),
+        ("/preferences/{token}/data", data.data_door),
         ("/undo/{token}", undoing.undo_door),
         ("/confirm/{token}", confirming.confirm_door),
         ("/why/{token}", whys.why_door),

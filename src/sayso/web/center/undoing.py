@@ -20,14 +20,14 @@ async def undo_door(request: Request) -> Response:
     form = await read_form(request) if request.method == "POST" else None
     pages, _ = await parts.showing.shown_to(None)
     texts = spoken(request, pages, ANY, form)
-    values = {**blank(pages, ANY, request, texts), "form": form_token(parts.ring, text, Bound("")), "undo_url": f"/undo/{text}"}
+    values = {**blank(pages, ANY), "form": form_token(parts.ring, text, Bound("")), "undo_url": f"/undo/{text}"}
     ground = await parts.ground()
     try:
         right = read_undo(read(parts.ring, text, kinds=["undo"], now=ground.clock()))
     except BadToken as bad:
         if bad.reason != "expired":
             raise
-        return page("undo", None, {**values, "expired": True}, texts)
+        return page("undo", None, {**values, "expired": True}, texts, status=410)
     if form is None:
         return page("undo", None, values, texts)
     bound_by(parts.ring, text, form.one("form"), ground.clock())
