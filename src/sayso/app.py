@@ -17,12 +17,13 @@ from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
 from sayso.mail_wiring import backlog_of, letters_of, mail_duties_of
 from sayso.opening import Parts, compare_log, microseconds
+from sayso.privacy_wiring import privacy_duties_of, privacy_of
 from sayso.rules.footer import Sender
 from sayso.spoke_wiring import Beside, portray_of, spoke_parts_of
 from sayso.store.messages import PostgresMailKeys, PostgresSent
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
-from sayso.web.api import audiences, bursts, changes, connections, double_opt_in, links, messages, propagation, webhooks
+from sayso.web.api import audiences, bursts, changes, connections, double_opt_in, links, messages, privacy, propagation, webhooks
 from sayso.web.api.messaging import Messaging
 from sayso.web.api.decisions import decisions_router
 from sayso.web.app_parts import api_app
@@ -73,9 +74,10 @@ def web_app(parts: Parts) -> ASGIApp:
     app.state.letters = letters_of(parts)
     app.include_router(bursts.router)
     app.state.messaging = messaging_of(parts, asking.campaigns)
+    app.state.privacy = privacy_of(parts)
     for router in (audiences.router, hooks.router, connections.router, webhooks.router, changes.router, propagation.router):
         app.include_router(router)
-    for router in (links.router, messages.router, double_opt_in.router):
+    for router in (links.router, messages.router, double_opt_in.router, privacy.router):
         app.include_router(router)
     open_center(app, parts)
     return HotLane(app, hub, asking)
@@ -139,7 +141,7 @@ def duties_of(parts: Parts) -> Duties:
     return Duties(
         sequence=sequence_once, seal=seal_once, deliver=deliver_once, pull=beside.pull, events=beside.events, backfill=beside.backfill,
         repair=beside.repair, tidy=parts.tidy, spokes=parts.spokes, wait=parts.wake.wait,
-        further=(*burst_duties_of(parts), *mail_duties_of(parts)),
+        further=(*burst_duties_of(parts), *mail_duties_of(parts), *privacy_duties_of(parts)),
     )  # fmt: skip
 
 

@@ -23,7 +23,10 @@ from sayso.contracts.connector import Connector
 from sayso.contracts.ground import Ground
 from sayso.contracts.ledger import LedgerDamaged, LedgerRolledBack, origin_of
 from sayso.flows.compare import compare
+from sayso.flows.complete_erasure import forget_again
+from sayso.journal import JournalFile
 from sayso.keys import Keys
+from sayso.rules.caps import LONGEST
 from sayso.rules.notes import key_of
 from sayso.rules.times import SECOND
 from sayso.settings import Settings
@@ -35,6 +38,7 @@ from sayso.store.ending import ended
 from sayso.store.gatehouse import PATIENCE, PostgresGatehouse
 from sayso.store.ledger import PostgresLog
 from sayso.store.pool import UNREACHABLE, borrowed, open_pool
+from sayso.store.privacy import PostgresErasures
 from sayso.store.queries import QUERIES
 from sayso.store.reach import reach
 from sayso.store.spokes import PostgresSpokes
@@ -123,6 +127,7 @@ class Parts:
             for name in ("forget_daily_keys", "forget_calls", "forget_attempts", "forget_memos"):
                 await connection.execute(QUERIES[name], KEPT_DAYS)
             await connection.execute(QUERIES["thin_checkpoints"], microseconds())
+            await connection.execute(QUERIES["forget_reservations"], microseconds() - LONGEST)
 
 
 async def database_of(settings: Settings) -> str:
@@ -210,7 +215,21 @@ async def compare_log(parts: Parts) -> None:
         if isinstance(broken, LedgerRolledBack):
             await parts.log.stop(str(broken))
     else:
+        if parts.doubt.why or parts.doubt.compared != started:
+            await _forget_again(parts)
         parts.doubt.why, parts.doubt.compared = "", started
+
+
+def erasures_of(parts: Parts) -> PostgresErasures:
+    """Where erasures are kept."""
+    return PostgresErasures(parts.pool, parts.tools, JournalFile.of(parts.settings.data_dir))
+
+
+async def _forget_again(parts: Parts) -> None:
+    """Erases once more whom an older database brought back, before any check is answered from it."""
+    remains = JournalFile.of(parts.settings.data_dir).kept()
+    if found := await erasures_of(parts).again(remains, forget_again):
+        log.warning("an older database had brought erased people back: they were erased again", subjects=found)
 
 
 async def _looked_at(parts: Parts) -> datetime:

@@ -44,7 +44,7 @@ def blocks(fields: Mapping[str, Any]) -> bool:
 
 def erases(fields: Mapping[str, Any]) -> bool:
     """Whether an entry accepts that somebody is to be forgotten: whoever holds anything of them has to forget it too."""
-    return fields["t"] == "block" and fields["act"] == "erasing"
+    return bool(fields["t"] == "block" and fields["act"] == "erasing")
 
 
 def is_copy(fields: Mapping[str, Any]) -> bool:

@@ -1,10 +1,7 @@
 """Segments: who opted out, or whom an event happened to, in a time frame; as pages of JSON or one streamed CSV (wire contract section 4)."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from sayso.contracts.segments import Filter
 from sayso.flows.segment import Found, segment
+from sayso.rules.cells import cell, line
 from sayso.rules.happenings import OPT_IN, OPT_OUT
 from sayso.rules.times import DAY, LATEST, parse_time
 from sayso.rules.words import SOURCES, UnknownChannel, channel_named
@@ -28,7 +26,6 @@ COLUMNS: Final = (
     "time", "event", "contact_id", "address", "channel", "category", "business_unit", "source", "reason", "still_opted_out", "properties",
     "entry",
 )  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CURSOR: Final = re.compile(r"(\d{1,18})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _DAY_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ITEM: Final[dict[str, Any]] = {"type": "object", "properties": {column: {} for column in COLUMNS}}
@@ -150,16 +147,4 @@ async def _lines(hub: Hub, wanted: Filter, found: Found) -> AsyncIterator[bytes]
 
 
 def _csv(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
-
-
-def cell(value: Any) -> str:
-    """A value as a cell that no spreadsheet takes for a formula."""
-    if value is None or value == {}:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, Mapping | list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return "".join(line(row) for row in rows).encode()
