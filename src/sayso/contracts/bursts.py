@@ -68,9 +68,13 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One marked opt-out: its entry with the personal part (None once erased), whose it is (pseudonym), and the time since delivery."""
+    """One marked opt-out: its entry with the personal part (None once erased), and the time since delivery.
+
+    `person` and `address` are pseudonyms: whose it is, and the address that spoke ("" for none).
+    """
 
     person: str
+    address: str
     after: int | None
     noted: Noted
     scanner: bool

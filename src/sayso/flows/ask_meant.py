@@ -16,8 +16,6 @@ TOGETHER: Final = 50
 """People that one round asks."""
 OPEN_FOR: Final = 30 * DAY
 """How long the way back is open: people read such mail after their holidays."""
-NEAR: Final = 20
-"""Entries behind the first among which its copy at the address is looked for: it was made a microsecond later."""
 
 
 async def ask_meant(*, bursts: Bursts, letters: Letters, book: Book, ground: Ground) -> bool:
@@ -41,11 +39,19 @@ async def _offers(waiting: Waiting, book: Book) -> list[Offer]:
     """What a person is asked about, as far as it still stands; one offer for each pair of contact and address that spoke."""
     rows = await book.read_subs(sorted({one.noted.sub for one in waiting.members}))
     found: dict[tuple[str, str], list[Member]] = {}
-    for member in waiting.members:
-        if stands(member, rows):
-            found.setdefault(await _speaker(member, rows, book), []).append(member)
+    for members in _by_scope(waiting.members):
+        if stands(members[-1], rows) and _old(members[0]) != "opted_out":
+            found.setdefault(_speaker(members[-1], rows), []).extend(members)
     until = waiting.offered_at + OPEN_FOR
     return [Offer(*who, tuple(map(_changed, members)), until, _language(members)) for who, members in found.items()]
+
+
+def _by_scope(members: Sequence[Member]) -> list[list[Member]]:
+    """A person's opt-outs, those from the same row about the same scope together: machines press twice, and it is one thing to undo."""
+    found: dict[tuple[str, tuple[str, ...]], list[Member]] = {}
+    for one in members:
+        found.setdefault((one.noted.sub, tuple(one.noted.fields["scope"])), []).append(one)
+    return list(found.values())
 
 
 def stands(member: Member, rows: Mapping[str, Row]) -> bool:
@@ -54,14 +60,14 @@ def stands(member: Member, rows: Mapping[str, Row]) -> bool:
     return row is not None and any(stamp.entry == member.noted.id for stamp in row.state.strong.values())
 
 
-async def _speaker(member: Member, rows: Mapping[str, Row], book: Book) -> tuple[str, str]:
-    """The contact and the address (pseudonyms, "" for none) that an opt-out was spoken for: its copy stands in the address's row."""
+def _speaker(member: Member, rows: Mapping[str, Row]) -> tuple[str, str]:
+    """The contact and the address (pseudonyms, "" for none) that an opt-out was spoken for."""
     sub = member.noted.sub
-    if rows[sub].kind != CONTACT:
-        return "", sub
-    others = sorted(rows[sub].state.links)
-    near = await book.entries(others, kinds=("choice",), after=member.noted.id, limit=NEAR, newest_first=False) if others else []
-    return sub, next((one.sub for one in near if one.fields.get("x", {}).get("twin") == member.noted.id), "")
+    return (sub, member.address) if rows[sub].kind == CONTACT else ("", sub)
+
+
+def _old(member: Member) -> str:
+    return str(member.noted.fields.get("x", {}).get("old", ""))
 
 
 def _changed(member: Member) -> Changed:

@@ -60,14 +60,15 @@ async def tell_burst(burst: UUID, *, bursts: Bursts, book: Book) -> Story | None
 
 async def _story(burst: Burst, limit: int, bursts: Bursts, book: Book, *, each: bool = False) -> Story:
     members = await bursts.members(burst.id, limit)
-    rows = await book.read_subs(sorted({member.noted.sub for member in members}))
+    rows = await book.read_subs(sorted({sub for member in members for sub in (member.noted.sub, member.address) if sub}))
     names = await book.names(sorted(rows))
 
-    def named(sub: str, *, contact: bool) -> str | None:
-        near = [sub, *sorted(rows[sub].state.links)] if sub in rows else []
+    def named(member: Member, *, contact: bool) -> str | None:
+        sub = member.noted.sub
+        near = [sub, member.address, *sorted(rows[sub].state.links)] if sub in rows else []
         return next((names[one] for one in near if one in names and (rows[one].kind == CONTACT) == contact), None)
 
-    marks = tuple(_mark(member, named(member.noted.sub, contact=True), named(member.noted.sub, contact=False)) for member in members)
+    marks = tuple(_mark(member, named(member, contact=True), named(member, contact=False)) for member in members)
     return Story(
         burst,
         networks=_counted(marks, lambda mark: network_of(mark.ip)),

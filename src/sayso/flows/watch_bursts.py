@@ -17,6 +17,8 @@ from sayso.rules.times import MINUTE
 
 READ: Final = 500
 """Places of the log that one look takes."""
+CUT: Final = 50
+"""Places behind these in which the second copy of a statement may lie that one look cuts in two."""
 SECOND_LOOK: Final = MINUTE
 """Senders and mail systems report deliveries late: who had none at first is looked at again after so long."""
 KEPT: Final = 15 * MINUTE
@@ -25,9 +27,10 @@ KEPT: Final = 15 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Whoever an entry is about: the contact where there is one, all their rows, and an e-mail address of theirs (None: unknown)."""
+    """Whoever an entry is about: the contact where there is one, the address that spoke, all their rows, and an e-mail address of theirs."""
 
     sub: str
+    address: str
     subs: tuple[str, ...]
     email: str | None = field(repr=False)
 
@@ -45,7 +48,8 @@ async def watch_bursts(*, feed: Callable[[int], Feed], newest: int, book: Book, 
     if start.seq >= size and start.log < newest:
         end = replace(start, log=start.log + 1, seq=0)
     undated = await bursts.undated(now - KEPT, now - SECOND_LOOK)
-    fresh = await _signals([one for one in entries if is_sign(one.fields)], book, bursts)
+    beyond = await feed(start.log).read(end.seq, CUT) if end.log == start.log and end.seq < size else ()
+    fresh = await _signals([one for one in entries if is_sign(one.fields)], _spoken([*entries, *beyond]), book, bursts)
     again = await _dated(undated, book, bursts)
     if end == start and not again:
         return False
@@ -65,11 +69,21 @@ def _marked(found: Found, now: int, ground: Ground) -> Marked:
     return Marked(uuid7(now, ground.chance(RANDOM_BYTES), 0), True, found.entries)
 
 
-async def _signals(signs: Sequence[Fed], book: Book, bursts: Bursts) -> list[Signal]:
+def _spoken(entries: Sequence[Fed]) -> Mapping[str, str]:
+    """The addresses (pseudonyms) that statements about contacts were spoken through, by their first entry: they hold its first copy."""
+    found: dict[str, str] = {}
+    for one in entries:
+        twin = str(one.fields.get("x", {}).get("twin", ""))
+        if twin and one.about_kind == "email":
+            found.setdefault(twin, one.sub)
+    return found
+
+
+async def _signals(signs: Sequence[Fed], spoken: Mapping[str, str], book: Book, bursts: Bursts) -> list[Signal]:
     """New opt-outs as signals."""
     if not signs:
         return []
-    people = await _people([one.sub for one in signs], book)
+    people = await _people([(one.sub, spoken.get(one.id, "") if one.about_kind == CONTACT else "") for one in signs], book)
     reached = await bursts.reached([Reached(people[one.sub].subs, one.fields["at"]) for one in signs])
     return [_signal(one, people[one.sub], at, bursts) for one, at in zip(signs, reached, strict=True)]
 
@@ -78,7 +92,7 @@ async def _dated(signals: Sequence[Signal], book: Book, bursts: Bursts) -> list[
     """Signals after a second look at when a message reached these people."""
     if not signals:
         return []
-    people = await _people([one.person for one in signals], book)
+    people = await _people([(one.person, one.address) for one in signals], book)
     reached = await bursts.reached([Reached(people[one.person].subs, one.at) for one in signals])
     return [replace(one, after=None if at is None else one.at - at) for one, at in zip(signals, reached, strict=True)]
 
@@ -87,27 +101,27 @@ def _signal(one: Fed, person: _Person, reached: int | None, bursts: Bursts) -> S
     said, at = one.detail or {}, int(one.fields["at"])
     agent = str(said.get("user_agent") or "")
     return Signal(
-        entry=one.id, person=person.sub, at=at, network=bursts.veiled("network", network_of(said.get("ip"))),
+        entry=one.id, person=person.sub, address=person.address, at=at, network=bursts.veiled("network", network_of(said.get("ip"))),
         host=bursts.veiled("host", host_of(person.email)), agent=bursts.veiled("agent", agent), scanner=is_scanner(agent),
         relayed=one.fields["src"] == "one_click", after=None if reached is None else at - reached,
     )  # fmt: skip
 
 
-async def _people(subs: Sequence[str], book: Book) -> Mapping[str, _Person]:
-    """The people behind pseudonyms; of an erased one nothing but the pseudonym."""
-    rows = await book.read_subs(sorted(set(subs)))
+async def _people(who: Sequence[tuple[str, str]], book: Book) -> Mapping[str, _Person]:
+    """The people behind pseudonyms and the addresses they spoke through ("" for none); of an erased one nothing but the pseudonym."""
+    rows = await book.read_subs(sorted({sub for pair in who for sub in pair if sub}))
     names = await book.names(sorted(rows))
-    return {sub: _person(sub, rows, names) for sub in subs}
+    return {sub: _person(sub, address, rows, names) for sub, address in who}
 
 
-def _person(sub: str, rows: Mapping[str, Row], names: Mapping[str, str]) -> _Person:
+def _person(sub: str, address: str, rows: Mapping[str, Row], names: Mapping[str, str]) -> _Person:
     row = rows.get(sub)
     if row is None:
-        return _Person(sub, (sub,), None)
+        return _Person(sub, address, (sub,), None)
     owner = row if row.kind == CONTACT else next((rows[other] for other in sorted(row.state.links) if _is_contact(other, rows)), row)
-    subs = tuple(dict.fromkeys([sub, owner.sub, *sorted(owner.state.links)]))
+    subs = [one for one in dict.fromkeys([sub, address, owner.sub, *sorted(owner.state.links)]) if one]
     spoken = next((names[one] for one in subs if one in names and rows[one].kind == "email"), None)
-    return _Person(owner.sub, subs, spoken)
+    return _Person(owner.sub, address or (sub if row.kind != CONTACT else ""), tuple(subs), spoken)
 
 
 def _is_contact(sub: str, rows: Mapping[str, Row]) -> bool:

@@ -54,6 +54,7 @@ _SCANNERS: Final = re.compile(
 class Signal:
     """One opt-out as a sign. Network, host and agent are keyed hashes (b"" unknown); times in microseconds.
 
+    `person` and `address` are pseudonyms: whose it is, and the address that spoke ("" for none).
     `after` is the time since the last message reached this person (None: unknown), `scanner` whether the user agent is a known machine's,
     `relayed` whether a mailbox provider may have pressed on behalf of its user (one-click). `burst` is where it belongs already,
     `closed` whether that burst was offered its way back: nobody joins it any more.
@@ -68,6 +69,7 @@ class Signal:
     scanner: bool
     relayed: bool
     after: int | None
+    address: str = ""
     burst: str = ""
     closed: bool = False
 

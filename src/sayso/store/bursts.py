@@ -103,7 +103,10 @@ class PostgresBursts:
     async def _members(self, borrow: Connection, burst: UUID, person: bytes | None, limit: int) -> list[Member]:
         rows = await borrow.fetch(QUERIES["burst_members"], burst, person, limit)
         vault = self._tools.vault
-        return [Member(row["person"].hex(), row["after"], noted(row, row["wrapped"], vault), row["scanner"]) for row in rows]
+        return [
+            Member(row["person"].hex(), (row["address"] or b"").hex(), row["after"], noted(row, row["wrapped"], vault), row["scanner"])
+            for row in rows
+        ]
 
     async def marks(self, entries: Sequence[str]) -> Mapping[str, UUID]:
         """Which entries are marked."""
@@ -146,7 +149,18 @@ async def _keep(
         raise _Moved
     if signals:
         rows = [
-            (*_place(one.entry), bytes.fromhex(one.person), one.at, one.after, one.network, one.host, one.agent, one.scanner, one.relayed)
+            (
+                *_place(one.entry),
+                bytes.fromhex(one.person),
+                bytes.fromhex(one.address) or None,
+                one.at,
+                one.after,
+                one.network,
+                one.host,
+                one.agent,
+                one.scanner,
+                one.relayed,
+            )
             for one in signals
         ]
         await borrow.execute(QUERIES["keep_signals"], *(list(column) for column in zip(*rows, strict=True)))
@@ -169,7 +183,7 @@ def _place(entry: str) -> tuple[int, UUID]:
 
 def _signal(row: Any) -> Signal:
     return Signal(
-        entry=str(row["entry"]), person=row["person"].hex(), at=row["at"], network=row["network"], host=row["host"], agent=row["agent"],
+        entry=str(row["entry"]), person=row["person"].hex(), address=(row["address"] or b"").hex(), at=row["at"], network=row["network"], host=row["host"], agent=row["agent"],
         scanner=row["scanner"], relayed=row["relayed"], after=row["after"], burst=str(row["burst"] or ""), closed=row["closed"],
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ CREATE TABLE link_opt_out (
     shard smallint NOT NULL,
     entry uuid NOT NULL,
     person bytea NOT NULL,                 -- pseudonym: of the contact where one is known, else of the address
+    address bytea,                         -- pseudonym of the address that spoke
     at bigint NOT NULL,
     after bigint,                          -- since the last message reached them; null: unknown
     network bytea NOT NULL,                -- HMACs, to compare with; the words stand in the entry's sealed detail

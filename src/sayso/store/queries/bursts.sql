@@ -34,9 +34,9 @@ WHERE l.at >= $1 AND l.at <= $2 AND l.after IS NULL AND NOT l.looked_twice ORDER
 
 -- name: keep_signals
 -- Keeps opt-outs through links as signs.
-INSERT INTO link_opt_out (shard, entry, person, at, after, network, host, agent, scanner, relayed)
-SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bytea[],
-                     $9::boolean[], $10::boolean[])
+INSERT INTO link_opt_out (shard, entry, person, address, at, after, network, host, agent, scanner, relayed)
+SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[],
+                     $10::boolean[], $11::boolean[])
 ON CONFLICT DO NOTHING;
 
 -- name: look_twice
@@ -77,7 +77,7 @@ GROUP BY b.id, b.found_at, b.offered_at, b.offered_by, b.offer ORDER BY b.id DES
 
 -- name: burst_members
 -- The marked opt-outs of a burst with their entries, earliest first; `$2` null for all people, else only one's.
-SELECT l.person, l.after, l.scanner, e.id, e.sub, e.act, e.leaf, d.sealed, k.wrapped, NULL::bigint AS seq
+SELECT l.person, l.address, l.after, l.scanner, e.id, e.sub, e.act, e.leaf, d.sealed, k.wrapped, NULL::bigint AS seq
 FROM (SELECT * FROM link_opt_out WHERE burst = $1 AND ($2::bytea IS NULL OR person = $2) ORDER BY at, entry LIMIT $3) l
 JOIN entry e ON e.shard = l.shard AND e.id = l.entry
 LEFT JOIN detail d ON d.shard = l.shard AND d.entry = l.entry
