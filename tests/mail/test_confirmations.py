@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
+from postoffice import ADA, ADAS_MAIL, ALL_MAIL, EVENTS, PROMO, RING, Office, html, links, mail_key, plain, stop
 
 from hub import api
-from postoffice import ADA, ADAS_MAIL, ALL_MAIL, EVENTS, PROMO, RING, Office, html, links, mail_key, plain, stop
 from sayso.contracts.letters import Cursor
 from sayso.contracts.mailer import Mail, NeverTaken, NotNow
 from sayso.flows.choose import Manner

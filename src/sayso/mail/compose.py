@@ -4,11 +4,11 @@ It tells machines that a machine wrote it (RFC 3834: ``Auto-Submitted``, no retu
 same mail on every attempt (the letter's id is its Message-ID). The DKIM signature is the mail server's.
 """
 
-import email.policy
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from typing import Final
@@ -24,6 +24,8 @@ from sayso.rules.subjects import parse_address
 from sayso.rules.times import SECOND
 from sayso.rules.words import ANY, Scope
 
+_LONGEST: Final = 998
+"""Characters that a line may have at most (RFC 5322, 2.1.1)."""
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -73,7 +75,7 @@ def compose(draft: Draft) -> Mail:
         *draft.headers,
     )
     plain_ascii = to.isascii() and sender.isascii()
-    message = EmailMessage(policy=email.policy.SMTP if plain_ascii else email.policy.SMTPUTF8)
+    message = EmailMessage(policy=_Unfolded(linesep="\r\n", utf8=not plain_ascii))
     for name, value in headers:
         if _CONTROLS.search(value):
             raise ValueError(f"the header {name} must not hold line breaks or control characters")
@@ -83,6 +85,17 @@ def compose(draft: Draft) -> Mail:
     message["Content-Language"] = words.language  # not before: making it an alternative would take it along into the first part
     message.add_alternative(_templates().get_template("letter.html").render(words=words), subtype="html", cte="quoted-printable")
     return Mail(draft.id, to, message.as_bytes())
+
+
+class _Unfolded(EmailPolicy):
+    """Leaves headers of plain ASCII on one line: folding would put encoded words into the URLs of List-Unsubscribe."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """The header as it goes over the wire."""
+        line = f"{name}: {value}"
+        if value.isascii() and len(line) <= _LONGEST and not _CONTROLS.search(value):
+            return f"{line}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
 
 
 def wire_address(given: str) -> str:
