@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -75,7 +76,7 @@ class Visit:
         """One page of this visit."""
         ring = self.parts.ring
         drawn = {
-            **blank(self.pages, self.opened.brand), "links": links_of(self.token, embedded=self.embedded),
+            **blank(self.pages, self.opened.brand), "links": links_of(self.token, self.opened.brand, embedded=self.embedded),
             "form": form_token(ring, self.token, Bound(self.wording)), "embedded": self.embedded,
             "reason_form": form_token(ring, self.token, Bound(self.wording, tuple(reason_for))), **values,
         }  # fmt: skip
@@ -119,11 +120,16 @@ def personal(request: Request) -> Mapping[str, Any]:
     }
 
 
-def links_of(token: str, *, embedded: bool = False) -> dict[str, str]:
+def fresh_url(brand: str) -> str:
+    """Where somebody without a link asks for one."""
+    return "/preferences/link" if brand == ANY else f"/preferences/link?{urlencode({'brand': brand})}"
+
+
+def links_of(token: str, brand: str, *, embedded: bool = False) -> dict[str, str]:
     """Where the forms and links of a page lead."""
     at = f"/preferences/{token}"
     return {
-        "save": f"{at}/form" if embedded else at, "page": at, "why": f"/why/{token}", "fresh": "/preferences/link", "data": f"{at}/data",
+        "save": f"{at}/form" if embedded else at, "page": at, "why": f"/why/{token}", "fresh": fresh_url(brand), "data": f"{at}/data",
         "forget": f"{at}/data", "undo": "", "confirm": "",
     }  # fmt: skip
 
@@ -131,7 +137,7 @@ def links_of(token: str, *, embedded: bool = False) -> dict[str, str]:
 def blank(pages: Pages, brand: str) -> dict[str, Any]:
     """The values that every page has, before anything is known."""
     return {
-        "links": {"save": "", "page": "", "why": "", "fresh": "/preferences/link", "data": "", "forget": "", "undo": "", "confirm": ""},
+        "links": {"save": "", "page": "", "why": "", "fresh": fresh_url(brand), "data": "", "forget": "", "undo": "", "confirm": ""},
         "form": "", "reason_form": "", "look": pages.look(brand), "languages": [(code, f"?lang={code}") for code in LANGUAGES],
         "errors": (), "given": {}, "embedded": False, "chosen": None, "category": None, "why": None, "undone": None, "asked": (),
         "expired": False, "kind": "", "undo_url": "",

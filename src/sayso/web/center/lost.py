@@ -30,7 +30,7 @@ async def link_door(request: Request) -> Response:
     """One field. Whoever sends it hears the same, whether or not anybody is known under the address."""
     parts = center_parts(request)
     form = await read_form(request) if request.method == "POST" else None
-    brand = (form.one("brand") if form else request.query_params.get("brand", "")) or ANY
+    brand = request.query_params.get("brand", "") or ANY
     brand = brand if len(brand) <= BRAND_LENGTH and brand.isprintable() else ANY
     pages, _ = await parts.showing.shown_to(None)
     texts = spoken(request, pages, brand, form)
