@@ -31,7 +31,7 @@ _ENVIRONMENT: Final = Environment(
 _UNSAID: Final[Mapping[str, Any]] = {
     "links": {}, "form": "", "reason_form": "", "look": Look(), "languages": (), "errors": (), "given": {}, "kept": None,
     "embedded": False, "company": "", "chosen": None, "category": None, "why": None, "undone": None, "asked": (), "expired": False,
-    "kind": "", "undo_url": "", "reasons": REASONS, "thanked": False, "accepted_at": None, "reference": "",
+    "kind": "", "undo_url": "", "undo_form": "", "named": {}, "reasons": REASONS, "thanked": False, "accepted_at": None, "reference": "",
 }  # fmt: skip
 """What a page that is not told otherwise goes by."""
 
@@ -39,7 +39,7 @@ _UNSAID: Final[Mapping[str, Any]] = {
 def render_page(name: str, presented: Presented | None, values: Mapping[str, Any], texts: Texts) -> str:
     """A page's HTML. `values` are those of contracts/center.py; raises BadColours for a look that cannot be read."""
     said = {**_UNSAID, **values}
-    words = _Words(texts)
+    words = _Words(texts, said["named"])
     known = {
         "p": presented, "name": name, "lang": texts.language, "dir": texts.direction, "texts": texts, "t": words.t, "plain": texts.t,
         "has": texts.has, "moment": texts.moment, "day": texts.day, "seconds": texts.seconds, "of": _of_catalogue(texts), "called": words.called,
@@ -52,8 +52,8 @@ def render_page(name: str, presented: Presented | None, values: Mapping[str, Any
 class _Words:
     """Texts as HTML: what is filled in is escaped, and isolated, so that it may run in another direction than the text around it."""
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    def __init__(self, texts: Texts, named: Mapping[str, str]) -> None:
+        self._texts, self._named = texts, named
 
     def t(self, key: str, **given: object) -> Markup:
         """A text with its places filled in."""
@@ -65,7 +65,7 @@ class _Words:
         if about in (ANY, PAUSE):
             return self._texts.t("common_everything" if about == ANY else "common_pauses")
         rows: tuple[Choosable | Always, ...] = (*presented.categories, *presented.always) if presented else ()
-        known = {one.key: one.title for one in rows}
+        known = {**self._named, **{one.key: one.title for one in rows}}
         written = known.get(about, _BUILT_IN.get((about, "title"), about))
         return self._texts.category(about, "title", written, _BUILT_IN.get((about, "title"), ""))
 
