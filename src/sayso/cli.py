@@ -20,6 +20,7 @@ from sayso.commands import (
     explain,
     import_,
     lift,
+    pages,
     receive_mail,
     screen,
     serve,
@@ -54,6 +55,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(config.app, name="config")
 app.add_typer(bursts.app, name="bursts")
 app.add_typer(lift.app, name="lift")
+app.add_typer(pages.app, name="pages")
 
 
 def _say_version(wanted: bool) -> None:

@@ -1,5 +1,8 @@
 """Tell why: which record allowed the message that a link was in, in values that pages put into plain words. Reads only."""
 
+from typing import Final
+
+from sayso.contracts.book import Book
 from sayso.contracts.center import Why
 from sayso.contracts.messages import Asked, Sending, Sent
 from sayso.contracts.people import Opened
@@ -9,8 +12,10 @@ from sayso.rules.gate import ALLOWING, Reason
 from sayso.rules.references import reference
 from sayso.rules.words import ANY
 
+LOOKED_AT: Final = 500
 
-async def tell_why(opened: Opened, catalogue: Catalogue, *, sent: Sent) -> Why:
+
+async def tell_why(opened: Opened, catalogue: Catalogue, *, sent: Sent, book: Book) -> Why:
     """Why the message came. Where nobody told us of it, only what the link itself says is known. Raises Unavailable."""
     subs = [row.sub for key in (opened.contact, opened.address) if (row := opened.page.row(key))]
     sending = await _sending(opened, subs, sent)
@@ -27,7 +32,7 @@ async def tell_why(opened: Opened, catalogue: Catalogue, *, sent: Sent) -> Why:
         code=allowed.code if allowed else "",
         said_at=allowed.since if allowed else None,
         source=allowed.src if allowed else "",
-        reference=reference(allowed.entry) if allowed and allowed.entry else "",
+        reference=reference(await _first(allowed.entry, subs, book)) if allowed and allowed.entry else "",
         check=f"chk_{asked.check}" if asked else "",
         place=next((one.title for one in _regimes() if asked and one.id == asked.logged.verdict.regime), ""),
         refusable=category.refusable if category else True,
@@ -41,6 +46,12 @@ async def _sending(opened: Opened, subs: list[str], sent: Sent) -> Sending | Non
     if not found and subs and link.campaign and not link.message:
         found = await sent.read(subs, campaign=link.campaign, limit=1)
     return found[0] if found else None
+
+
+async def _first(entry: str, subs: list[str], book: Book) -> str:
+    """The entry that a statement was first kept in: a verdict may name its copy in the address's row, and people are shown one reference."""
+    noted = await book.entries(subs, kinds=("choice",), after="", limit=LOOKED_AT, newest_first=True)
+    return next((str(one.fields.get("x", {}).get("twin", entry)) for one in noted if one.id == entry), entry)
 
 
 def _allowing(asked: Asked | None) -> Reason | None:

@@ -27,6 +27,9 @@ _KEY: Final = re.compile(r"[a-z][a-z0-9_.-]{0,79}")
 _BRAND: Final = re.compile(r"\*|[^\s*/]{1,64}")
 _DATA: Final = re.compile(r"data:([a-z/+]{1,20});base64,([A-Za-z0-9+/=]*)")
 
+_SHOWN_ONLY: Final = ("version", "revision", "at")
+"""What documents are shown with; read back, it is passed over."""
+
 Texts = Mapping[str, Mapping[str, str]]
 """Texts by language and key."""
 
@@ -87,8 +90,7 @@ class Draft:
 
 def draft_of(body: Any, catalogue_version: int) -> Draft:
     """The draft that a JSON document describes; its catalogue would be of this version. Raises InvalidPages naming place and mend."""
-    known = ("texts", "brands", "catalogue", "shown_to")
-    _object(body, "#", known)
+    _object(body, "#", ("texts", "brands", "catalogue", "shown_to", *_SHOWN_ONLY))
     brands = _object(body.get("brands", {}), "#/brands")
     texts, styles = {}, {}
     for brand, held in brands.items():

@@ -18,7 +18,7 @@ async def why_door(request: Request) -> Response:
     presented = await seen.presented()
     if presented.gone:
         return seen.draw("gone", presented)
-    why = await tell_why(seen.opened, seen.catalogue, sent=seen.parts.sources.sent)
+    why = await tell_why(seen.opened, seen.catalogue, sent=seen.parts.sources.sent, book=seen.parts.book)
     category = next((one for one in presented.categories if one.key == why.category), None)
     values: dict[str, Any] = {"why": why, "category": category}
     if form is None:
