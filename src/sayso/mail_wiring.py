@@ -10,13 +10,15 @@ from prometheus_client import Counter
 from sayso.contracts.feed import Feed
 from sayso.contracts.mailer import Arrived, Sender, Submit
 from sayso.flows.confirm_changes import confirm_changes
-from sayso.flows.receive_mail import Taken, receive_mail
+from sayso.flows.examine import Finding
+from sayso.flows.receive_mail import MAILBOX, Taken, receive_mail
 from sayso.flows.send_mail import Mailroom, send_mail
 from sayso.mail.compose import compose
 from sayso.mail.listen import listening
 from sayso.mail.submit import to_console, to_folder, to_smtp
 from sayso.opening import Parts, microseconds
 from sayso.rules.colours import LIGHT
+from sayso.rules.times import MINUTE
 from sayso.rules.words import ANY
 from sayso.settings_forms import MailRoute
 from sayso.store.center import PostgresPages
@@ -30,6 +32,8 @@ log = structlog.get_logger("sayso.mail")
 
 LOOK_EVERY: Final = 0.5
 AT_ONCE: Final = 50
+LATE: Final = 10 * MINUTE
+"""A letter that waits longer than this has no worker to send it."""
 TIDY_EVERY: Final = 3_600.0
 LISTEN_AGAIN: Final = 30.0
 RECEIVED: Final = Counter("sayso_mail_received", "Mails that came in, by what became of them.", ["outcome"])
@@ -87,6 +91,28 @@ def backlog_of(parts: Parts) -> Count:
         return {"waiting": held.waiting, "failing": held.failing, "parked": held.parked}
 
     return Count("sayso_letters", "Letters that are not sent: waiting, of these failing, and parked.", read, "state", gauge=True)
+
+
+async def look_at_mail(parts: Parts) -> list[Finding]:
+    """How mail stands, for `sayso doctor`."""
+    settings = parts.settings
+    held, odd = await letters_of(parts).backlog(microseconds()), await PostgresInbox(parts.pool, parts.tools).count_odd(MAILBOX)
+    found = []
+    if held.failing or held.oldest > LATE:
+        why = f", because: {held.cause}" if held.cause else ""
+        found.append(
+            Finding("mail", "warn", f"{held.waiting} letters wait, {held.failing} of them were not taken{why}", "mend SAYSO_MAIL_URL")
+        )
+    if held.parked:
+        fix = "see why; write to these people another way"
+        found.append(Finding("mail", "warn", f"{held.parked} letters will never be taken; one of them because: {held.cause}", fix))
+    if odd:
+        fix = "look who they are from; they are kept for seven days"
+        found.append(Finding("mail in", "warn", f"{odd} mails to the mailbox for opt-outs name nobody", fix))
+    if settings.inbound_smtp is not None and settings.unsubscribe_mailbox is None:
+        fix = "set SAYSO_UNSUBSCRIBE_MAILBOX"
+        found.append(Finding("mail in", "warn", "SAYSO_INBOUND_SMTP is set, but no mailbox: nothing listens", fix))
+    return found or [Finding("mail", "ok", f"{held.waiting} letters wait")]
 
 
 def mail_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[float]]], ...]:

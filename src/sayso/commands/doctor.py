@@ -18,6 +18,7 @@ from sayso.commands.output import AsJson, out, print_json
 from sayso.contracts.book import Unavailable
 from sayso.flows.examine import Finding, Queue, examine
 from sayso.keys import KeysUnusable
+from sayso.mail_wiring import look_at_mail
 from sayso.opening import ACCEPT, Parts, microseconds, opened
 from sayso.rules.catalogue import Catalogue, warnings_of
 from sayso.rules.notes import key_of
@@ -200,7 +201,7 @@ async def _inside(parts: Parts) -> list[Finding]:
         assert row is not None  # an aggregate always has a row
         now = await connection.fetchval(QUERIES["server_clock"])
     doubted = [Finding("rollback", "fail", f"every check is denied: {parts.doubt.why}", ACCEPT)] if parts.doubt.why else []
-    return [*doubted, *_catalogue(await parts.desk.catalogue())] + await examine(
+    return [*doubted, *_catalogue(await parts.desk.catalogue()), *await look_at_mail(parts)] + await examine(
         log=parts.log, anchor=parts.anchor, key=key_of(parts.origin, parts.keys.ledger_key),
         queue=Queue(row["waiting"], row["oldest"]), spokes=parts.spokes, connectors=parts.connectors, now=now,
     )  # fmt: skip

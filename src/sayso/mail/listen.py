@@ -20,6 +20,8 @@ log = structlog.get_logger("sayso.mail")
 
 LARGEST: Final = 10 << 20
 """Bytes of one mail. An opt-out with a large signature is one all the same."""
+LONGEST_LINE: Final = 1 << 20
+"""Longer than the standard's 998 characters: who writes such lines wants to stop something all the same."""
 AT_ONCE: Final = 20
 IDLE_SECONDS: Final = 60.0
 RECIPIENTS: Final = 20
@@ -69,6 +71,8 @@ class _Full(asyncio.Protocol):
 
 class _Counted(SMTP):
     """One talk, counted while it lasts."""
+
+    line_length_limit = LONGEST_LINE
 
     def __init__(self, open_talks: set["_Counted"], *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
