@@ -24,8 +24,8 @@ from sayso.store.messages import PostgresMailKeys, PostgresSent
 from sayso.store.segments import PostgresSegments
 from sayso.web import hooks
 from sayso.web.api import audiences, bursts, changes, connections, double_opt_in, links, messages, privacy, propagation, webhooks
-from sayso.web.api.messaging import Messaging
 from sayso.web.api.decisions import decisions_router
+from sayso.web.api.messaging import Messaging
 from sayso.web.app_parts import api_app
 from sayso.web.asking import Asking, Campaigns
 from sayso.web.auth import RateLimit, TokenCache, require

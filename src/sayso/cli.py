@@ -17,8 +17,10 @@ from sayso.commands import (
     connector,
     demo,
     doctor,
+    erase,
     explain,
     import_,
+    keys,
     lift,
     pages,
     receive_mail,
@@ -47,6 +49,8 @@ app.command("check-message")(check_message.check_message)
 app.command("verify")(verify.verify_ledger)
 app.command("accept-rollback")(accept_rollback.accept)
 app.command("receive-mail")(receive_mail.take_in)
+app.command("erase")(erase.erase_person)
+app.command("export")(erase.export_data)
 app.command("doctor")(doctor.examine_hub)
 app.add_typer(client.app, name="client")
 app.add_typer(connection.app, name="connection")
@@ -54,6 +58,7 @@ app.add_typer(connector.app, name="connector")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(config.app, name="config")
 app.add_typer(bursts.app, name="bursts")
+app.add_typer(keys.app, name="keys")
 app.add_typer(lift.app, name="lift")
 app.add_typer(pages.app, name="pages")
 

@@ -1,7 +1,7 @@
 """The secrets of an instance, files in ``keys/`` of the data folder: made at the first start, then only read.
 
     pepper    what subject ids are keyed with; never changes, and without it nobody is found again
-    kek       key-encryption keys: wrap the data keys of personal details
+    kek       key-encryption keys: wrap the data keys of personal details; exchanged, and the old one destroyed, every 30 days
     tokens    sign links and receipts; old ones are kept for ever
     permits   sign permits
     ledger    Ed25519 key that signs checkpoints, under the name (origin) of the log
@@ -34,6 +34,7 @@ from sayso.rules.tokens import Ring
 FORMAT: Final = "sayso-keys/1"
 FILES: Final = ("pepper", "kek", "tokens", "permits", "ledger")
 COMPLETE: Final = "complete"
+KEK: Final = "kek"
 KEY_BYTES: Final = 32
 _LOCK: Final = ".lock"
 
@@ -69,6 +70,80 @@ def load(data_dir: Path, *, ledger_host: str = "sayso.local", random: Callable[[
         return _read(folder)
     except OSError as error:
         raise KeysUnusable(f"{error.filename or folder}: {error.strerror}: make it readable and writable for this user alone") from error
+
+
+def exchange(data_dir: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """The id of a new key-encryption key, which new data keys are wrapped under from now on; the ones before it still open theirs.
+
+    Every process of this data folder finds it by itself. Raises KeysUnusable.
+    """
+    folder = data_dir / "keys"
+    with _locked(folder):
+        held = _keys(folder, KEK)
+        key_id = f"k{random(3).hex()}"
+        if key_id in held:
+            raise KeysUnusable("the new key got the id of an old one: try again")
+        _write(folder, KEK, {key_id: random(KEY_BYTES), **held})
+    return key_id
+
+
+def destroy_old(data_dir: Path) -> int:
+    """How many key-encryption keys were destroyed: all but the newest. What still lies under one of them can never be opened again."""
+    folder = data_dir / "keys"
+    with _locked(folder):
+        held = _keys(folder, KEK)
+        newest = next(iter(held))
+        if len(held) > 1:
+            _write(folder, KEK, {newest: held[newest]})
+    return len(held) - 1
+
+
+class KekRing(Mapping[str, bytes]):
+    """The key-encryption keys of a data folder as they are now: read again when the file was exchanged."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir / "keys"
+        self._seen: tuple[int, int, int] | None = None
+        self._held: dict[str, bytes] = {}
+        self._look()
+
+    @property
+    def exchanged_at(self) -> int:
+        """When the file was written last, in microseconds."""
+        return (self._folder / KEK).stat().st_mtime_ns // 1000
+
+    def newest(self) -> str:
+        """The key that new data keys are wrapped under."""
+        self._look()
+        return next(iter(self._held))
+
+    def __getitem__(self, kid: str) -> bytes:
+        if kid not in self._held:
+            self._look()
+        return self._held[kid]
+
+    def __contains__(self, kid: object) -> bool:
+        if kid not in self._held:
+            self._look()
+        return kid in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        self._look()
+        return len(self._held)
+
+    def _look(self) -> None:
+        """Reads the file if it is another one than before; one that cannot be read now leaves the keys that are known."""
+        try:
+            found = (self._folder / KEK).stat()
+            stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if stamp != self._seen:
+                self._held, self._seen = _keys(self._folder, KEK), stamp
+        except (OSError, KeysUnusable):
+            if not self._held:
+                raise
 
 
 def check_value(pepper: bytes) -> bytes:

@@ -145,7 +145,8 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
     """
     keys = key_files.load(settings.data_dir)
     dsn = await database_of(settings)
-    tools = Tools(keys.pepper, Vault(keys.kek_ring.secrets, keys.kek_ring.current, os.urandom), os.urandom)
+    ring = key_files.KekRing(settings.data_dir)
+    tools = Tools(keys.pepper, Vault(ring, ring.newest(), os.urandom, ring.newest), os.urandom)
     async with AsyncExitStack() as stack:
         pool = await open_pool(dsn)
         stack.push_async_callback(_closed, pool)

@@ -13,7 +13,8 @@ from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.vault import Sealed, Vault
 
-_PLACE: Final = b"page_draft"
+PLACE: Final = b"page_draft"
+"""Where the draft lies: what its bytes are bound to."""
 
 
 class PostgresPages:
@@ -35,7 +36,7 @@ class PostgresPages:
         if row is None:
             return None
         try:
-            body = json.loads(self._vault.unwrap(row["sealed"], _PLACE))
+            body = json.loads(self._vault.unwrap(row["sealed"], PLACE))
         except Sealed:
             return None
         version = (body["catalogue"] or {}).get("version", 0)
@@ -43,7 +44,7 @@ class PostgresPages:
 
     async def keep_draft(self, draft: Draft, now: int) -> int:
         """Keeps the draft; gives its revision."""
-        sealed = self._vault.wrap(canonical(draft_body(draft)).encode(), _PLACE)
+        sealed = self._vault.wrap(canonical(draft_body(draft)).encode(), PLACE)
         async with borrowed(self._pool) as connection:
             return int(await connection.fetchval(QUERIES["keep_draft"], sealed, now))
 

@@ -21,11 +21,15 @@ class Sealed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Seals and opens with the key-encryption keys. `ring` is kid → 32 bytes, `current` the kid new keys are wrapped under."""
+    """Seals and opens with the key-encryption keys. `ring` is kid → 32 bytes, `current` the kid new keys are wrapped under.
+
+    Where keys are exchanged while the hub runs, `newest` tells which one that is now, and the ring finds it.
+    """
 
     ring: Mapping[str, bytes] = field(repr=False)
     current: str
     chance: Callable[[int], bytes] = field(repr=False)
+    newest: Callable[[], str] | None = field(default=None, repr=False)
 
     def new_key(self, bound_to: bytes) -> tuple[bytes, bytes]:
         """A fresh data key and its wrapped form."""
@@ -34,8 +38,14 @@ class Vault:
 
     def wrap(self, key: bytes, bound_to: bytes) -> bytes:
         """`kid length ∥ kid ∥ nonce ∥ ciphertext`."""
-        kid = self.current.encode()
-        return bytes([len(kid)]) + kid + self.seal(self.ring[self.current], key, bound_to)
+        current = self.newest() if self.newest else self.current
+        kid = current.encode()
+        return bytes([len(kid)]) + kid + self.seal(self.ring[current], key, bound_to)
+
+    def is_current(self, wrapped: bytes) -> bool:
+        """Whether these bytes are wrapped under the newest key-encryption key."""
+        current = self.newest() if self.newest else self.current
+        return wrapped[1 : 1 + wrapped[0]] == current.encode() if wrapped else False
 
     def unwrap(self, wrapped: bytes, bound_to: bytes) -> bytes:
         """The data key. Raises Sealed when the ring lacks its key-encryption key or the bytes are not of this place."""
