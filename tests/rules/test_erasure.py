@@ -100,6 +100,15 @@ def test_what_is_kept_holds_no_name_time_actor_or_entry_of_before() -> None:
     assert is_tombstone(after.state) and not is_tombstone(before)
 
 
+def test_what_stopped_a_contact_goes_on_stopping_its_addresses() -> None:
+    pen = Pen()
+    pen.now += 1
+    said = Statement(PERSON, (Block("blacklist", on=True), Choose(PROMOTIONAL, out=True)), CONTACT)
+    rows = decide(said, pen.rows, readings=read, now=pen.now, new_id=pen.new_id, window=WINDOW).rows
+    _, address = kept_of(rows[ADDRESS], FRESH, entry=pen.new_id(FRESH), now=pen.now + 1, owners=[rows[CONTACT].state])
+    assert _on(address.state, "blacklist") and PROMOTIONAL in {at.scope for at in address.state.strong}
+
+
 choices = st.builds(
     Choose,
     st.builds(

@@ -9,7 +9,7 @@ from sayso.contracts.book import Key, Unavailable
 from sayso.contracts.gatehouse import Found, Gatehouse, Query, Wanted
 from sayso.contracts.ground import Ground
 from sayso.rules import cadence, gate
-from sayso.rules.answer import Logged
+from sayso.rules.answer import Logged, message_mark
 from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person
 from sayso.rules.state import EMPTY, State
@@ -66,7 +66,17 @@ def _logged(question: Question, verdict: gate.Verdict, now: int) -> Logged:
     ask = question.ask
     until = now + PERMIT_LIFE if verdict.allowed else None
     key = ask.category.key if ask.category else ""
-    return Logged(verdict, ask.channel, key, now, ask.brand or "", question.campaign, question.message, question.sender, permit_until=until)
+    return Logged(
+        verdict,
+        ask.channel,
+        key,
+        now,
+        ask.brand or "",
+        question.campaign,
+        message_mark(question.message),
+        question.sender,
+        permit_until=until,
+    )
 
 
 def people_of(question: Question, found: Found) -> tuple[Person, ...]:

@@ -117,7 +117,8 @@ def forgotten(gone: Sequence[Row], locked: Locked) -> Completion:
     for row in gone:
         links = _links(row, locked.rows, fresh)
         last = end_of(row, entry=locked.new_id(row.sub), now=now)
-        first, after = kept_of(row, fresh[row.sub], entry=locked.new_id(row.sub), now=max(now, last.at) + 1, links=links)
+        owners = [other.state for other in gone if other.kind == CONTACT and row.sub in other.state.links]
+        first, after = kept_of(row, fresh[row.sub], entry=locked.new_id(row.sub), now=max(now, last.at) + 1, owners=owners, links=links)
         erased.append((row.sub, last, first, after))
     stayed = []
     for other in (row for row in locked.rows.values() if row.sub not in fresh):

@@ -1,5 +1,6 @@
 """The answer to a pre-send check: as it is logged (codes and entry ids, no names) and as the wire shows it (contract section 5)."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +30,10 @@ RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A verdict with what it was asked about. `permit_until` is the end of the permit's life, None without one."""
+    """A verdict with what it was asked about. `permit_until` is the end of the permit's life, None without one.
+
+    `message` is a hash of the sender's id (`message_mark`): senders make such ids of whatever they have, of addresses too.
+    """
 
     verdict: Verdict
     channel: str
@@ -40,6 +44,11 @@ class Logged:
     message: str = ""
     sender: str = ""
     permit_until: int | None = None
+
+
+def message_mark(message: str) -> str:
+    """What stands for a sender's message id in the log of verdicts; "" for none."""
+    return hashlib.sha256(f"sayso/message/1\0{message}".encode()).hexdigest()[:32] if message else ""
 
 
 def to_log(logged: Logged) -> bytes:

@@ -78,14 +78,18 @@ def end_of(row: Row, *, entry: str, now: int) -> Entry:
     return Entry(id=entry, sub=row.sub, kind="rights", at=at, ts=at, act=ERASED, src=SOURCE, by="hub", via="worker", effect="stored")
 
 
-def kept_of(row: Row, sub: str, *, entry: str, now: int, links: Sequence[tuple[str, str, int]] = ()) -> tuple[Entry, Row]:
+def kept_of(
+    row: Row, sub: str, *, entry: str, now: int, owners: Sequence[State] = (), links: Sequence[tuple[str, str, int]] = ()
+) -> tuple[Entry, Row]:
     """The first entry of the chain that goes on under the fresh pseudonym `sub`, and the row after it.
 
-    `links` are (pseudonym, kind, primary) of people who stay: an address that others use too goes on restricting them.
+    `owners` are the contacts of an address that go with it: what was said to them stops it too, now that no tie says so any more. `links` are (pseudonym, kind, primary) of people who stay: an address that others use too goes on restricting them.
     """
     state = row.state
-    outs = sorted({ALL, *(at.scope for at, stamp in state.strong.items() if stamp.out)}, key=_broad)[:_MOST_SCOPES]
+    said = {at.scope for one in (state, *owners) for at, stamp in one.strong.items() if stamp.out}
+    outs = sorted({ALL, *said}, key=_broad)[:_MOST_SCOPES]
     on = {name for name, mark in state.blocks.items() if mark.on and name not in ("erasing", "hard_bounce", "soft_bounce")}
+    on |= {"blacklist" for one in owners if (mark := one.blocks.get("blacklist")) and mark.on}
     on |= {"hard_bounce"} if bounced(state) else set()
     x: dict[str, str | int] = {
         "out": json.dumps([[scope.brand, scope.channel, scope.category] for scope in outs], separators=(",", ":"), ensure_ascii=False),
