@@ -23,6 +23,8 @@ PAGES = (
     "/check",
     "/check?id=x",
     "/proof/x",
+    "/bursts",
+    "/inbox/x",
 )
 
 
@@ -45,21 +47,29 @@ def keep(page: Page, name: str) -> None:
         (IMAGES / name).write_bytes(picture)
 
 
-@pytest.mark.feature("D1", "J1", "I1")
-def test_the_tour_leads_from_a_click_to_the_proof(visit: Visit) -> None:
+@pytest.mark.feature("D1", "J1", "I1", "G1", "G5", "N2", "S2")
+def test_the_tour_leads_from_her_own_page_to_the_proof_and_the_mail(visit: Visit) -> None:
     with visit("/") as page:
         steps = page.locator(".steps > li")
         expect(page.get_by_role("heading", level=1)).to_have_text("Who may be contacted, about what, and why.")
-        page.get_by_role("link", name="Her page").click()
+        page.get_by_role("link", name="her record").click()
         expect(page.locator(".sentence")).to_contain_text("Everything may be sent by e-mail.")
         page.get_by_role("link", name="Sayso").click()
 
-        page.get_by_role("button", name="Click unsubscribe for Ada").click()
-        expect(steps.nth(1)).to_contain_text("Recorded")
-        expect(steps.nth(2).locator(".told")).to_contain_text(re.compile(r"Mailchimp\s+acknowledged\s+[\d,]+ ms"), timeout=15_000)
-        expect(steps.nth(2).locator(".told")).to_contain_text(re.compile(r"Shop\s+acknowledged\s+[\d,]+ ms"), timeout=15_000)
-        expect(steps.nth(2).locator(".told")).to_contain_text("said it")
+        with page.expect_popup() as opening:
+            page.get_by_role("link", name="Open Ada’s preference page").click()
+        hers = opening.value
+        hers.get_by_role("checkbox", name=re.compile("Offers and news")).uncheck()
+        hers.get_by_role("button", name=re.compile("Save")).click()
+        expect(hers.get_by_role("heading", level=1)).to_have_text("Saved")
+        hers.close()
+
+        expect(steps.nth(1)).to_contain_text("Recorded", timeout=15_000)
+        for system in ("Mailchimp", "SendGrid", "Shop"):
+            expect(steps.nth(2).locator(".told")).to_contain_text(re.compile(rf"{system}\s+acknowledged\s+[\d,]+ ms"), timeout=15_000)
         expect(page.locator(".seen")).to_contain_text("ada@example.com is unsubscribed now", timeout=15_000)
+        expect(steps.nth(5)).to_contain_text("Her confirmation", timeout=15_000)
+        expect(page.locator("#inbox")).to_contain_text("ada@example.com")
         clean(page)
 
         page.get_by_role("button", name="Check a send to Ada").click()
@@ -71,11 +81,60 @@ def test_the_tour_leads_from_a_click_to_the_proof(visit: Visit) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text("Proven", timeout=15_000)
         clean(page)
 
-        page.goto(page.url.partition("/proof")[0] + "/people?q=c-1001")
+        page.goto(page.url.partition("/proof")[0])
+        page.get_by_role("link", name="Her confirmation").click()
+        expect(page.locator(".facts")).to_contain_text("List-Unsubscribe=One-Click")
+        expect(page.locator(".letter")).to_contain_text("Offers and news: stopped")
+        clean(page)
+
+        page.goto(page.url.partition("/inbox")[0] + "/people?q=c-1001")
         expect(page.locator(".sentence")).to_contain_text("but not “Offers and news”")
         newest = page.locator(".line > li").first
         expect(newest).to_contain_text("Offers and news: yes → no")
-        expect(newest).to_contain_text("by way of SendGrid")
+        expect(newest).to_contain_text("on the preference page")
+
+        page.get_by_label("Reason").fill("to take the tour again")
+        page.get_by_role("button", name="Switch on: Offers and news").click()
+        page.get_by_role("link", name="Sayso").click()
+        page.get_by_role("button", name="Click unsubscribe for Ada").click()
+        expect(steps.nth(1)).to_contain_text("Recorded", timeout=15_000)
+        expect(steps.nth(2).locator(".told")).to_contain_text("said it", timeout=15_000)
+
+
+@pytest.mark.feature("B1")
+def test_support_has_a_fresh_link_mailed_and_says_why(visit: Visit) -> None:
+    with visit("/people?q=c-1004", scripts=False) as page:
+        page.get_by_label("Reason").fill("cannot find the mail")
+        page.get_by_role("button", name="Resend link").click()
+        expect(page.locator(".flash")).to_contain_text("Had a fresh link to the preference page mailed")
+        expect(page.locator(".line > li").first).to_contain_text("“cannot find the mail”")
+        start = page.url.partition("/people")[0]
+        for _ in range(40):
+            page.goto(start)
+            if "mei@example.com" in page.locator("#inbox").inner_text():
+                break
+            page.wait_for_timeout(250)
+        page.locator("#inbox li", has_text="mei@example.com").get_by_role("link").first.click()
+        page.locator(".letter a").first.click()
+        expect(page.get_by_role("checkbox").first).to_be_visible()
+        expect(page.locator("main")).to_contain_text("m•••@example.com")
+
+
+@pytest.mark.feature("S4")
+def test_an_operator_sees_a_burst_and_asks_its_people_once(visit: Visit) -> None:
+    with visit("/bursts", scripts=False) as page:
+        for _ in range(40):
+            if page.locator(".burst").count():
+                break
+            page.wait_for_timeout(250)
+            page.reload()
+        burst = page.locator(".burst").first
+        expect(burst).to_contain_text("198.51.100.0/24 × 6")
+        expect(burst).to_contain_text("LinkScan/2.1")
+        page.get_by_label("Reason").fill("their mail gateway pressed every link")
+        page.get_by_role("button", name="Ask these 6 people").click()
+        expect(burst).to_contain_text("were mailed whether they meant it")
+        expect(page.get_by_role("button", name=re.compile("Ask these"))).to_have_count(0)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])

@@ -66,7 +66,7 @@ def test_pages_answer_only_under_their_own_name(running: Demo, host: str) -> Non
 )
 def test_forms_from_elsewhere_change_nothing(running: Demo, headers: dict[str, str], body: str) -> None:
     before = running.get(ADA)
-    for path in ("/people", "/check", "/tour/unsubscribe"):
+    for path in ("/people", "/check", "/tour/unsubscribe", "/bursts"):
         assert asked("POST", running.url + path, headers, body.encode()).status == 403
     assert running.get(ADA) == before
 
@@ -75,7 +75,8 @@ def test_forms_from_elsewhere_change_nothing(running: Demo, headers: dict[str, s
     "path",
     ["/people?q=", "/people?q=%00", "/people?q=nobody@example.com", "/people?q=" + "x" * 3_000, "/people?q=%F0%9F%92%A9", "/check?id=x",
      "/check?id=chk_00000000-0000-0000-0000-000000000000", "/proof/x", "/proof/00000000-0000-0000-0000-000000000000", "/proof/x.tlog-proof",
-     "/live/x", "/live/told?q=", "/tour/x", "/static/../../settings.py", "/static/%2e%2e/%2e%2e/settings.py", "/favicon.ico"],
+     "/live/x", "/live/told?q=", "/tour/x", "/static/../../settings.py", "/static/%2e%2e/%2e%2e/settings.py", "/favicon.ico", "/inbox/x",
+     "/inbox/..%2fworld.json", "/inbox/world.json", "/bursts"],
 )  # fmt: skip
 def test_odd_addresses_are_answered_calmly(running: Demo, path: str) -> None:
     answer = asked("GET", running.url + path)

@@ -18,6 +18,7 @@ from rich.console import Console as Terminal
 from sayso.app import web_app, working
 from sayso.demo import connecting, folder, welcome, world
 from sayso.demo.folder import DemoFolder
+from sayso.demo.gateway import press
 from sayso.demo.hall import with_console
 from sayso.demo.progress import shown
 from sayso.demo.seed import make_clients, seed, size_of
@@ -99,6 +100,7 @@ async def tell_story(here: World, parts: Parts, people: int) -> None:
     await make_clients(parts.desk, ground)
     with shown("Seeding Northwind Outfitters", size_of(people)) as advance:
         await seed(people, book=parts.book, ground=ground, now=ground.clock(), progress=advance)
+    await press(people, book=parts.book, ground=ground)
     with shown("Connecting Mailchimp, SendGrid and a shop", 1) as advance:
         await connecting.connect(here, parts)
         advance(1)

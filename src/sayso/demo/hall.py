@@ -8,10 +8,12 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from sayso.burst_wiring import bursts_of
 from sayso.demo.connecting import QUERIES
 from sayso.demo.story import ADA, DAYS
 from sayso.demo.welcome import COMMANDS, OTHERS
 from sayso.demo.world import World
+from sayso.mail_wiring import letters_of
 from sayso.opening import Parts, microseconds
 from sayso.rules.notes import key_of
 from sayso.rules.times import SECOND
@@ -42,6 +44,9 @@ def with_console(hub: ASGIApp, parts: Parts, world: World, token: str) -> ASGIAp
         desk=parts.desk,
         asking=Asking(parts.gatehouse, parts.current, Campaigns(parts.desk), parts.keys.permit_ring),
         systems=parts.spokes,
+        bursts=bursts_of(parts),
+        letters=letters_of(parts),
+        ring=parts.keys.token_ring,
         log=parts.log,
         log_key=key_of(parts.origin, parts.keys.ledger_key),
         ground=parts.current.ground,

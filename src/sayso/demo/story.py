@@ -117,7 +117,7 @@ def _life(who: Contact, chance: Random) -> list[Told]:
     chosen = [category for category in _OPTIONAL if chance.random() < 0.4]
     life = [_joined(who, joined, chosen)]
     fate = chance.random()
-    later = chance.randrange(2 * HOUR, joined - HOUR)
+    later = chance.randrange(DAY + 2 * HOUR, joined - HOUR)  # what was said within a day would still be confirmed by mail
     if fate < 0.025:
         on_the_day = SPIKE_DAYS_AGO * DAY - chance.randrange(10 * HOUR)
         life.append(_left(who, on_the_day, "one_click", "promotional", SPIKE_REASON))

@@ -15,13 +15,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.contracts.book import Unavailable
-from sayso.web.console import checks, people, proofs, start
+from sayso.web.console import checks, inbox, people, proofs, start, suspected
 from sayso.web.console.guard import Guard, Refused
 from sayso.web.console.pages import page
 from sayso.web.console.parts import Console
 
 STATIC: Final = Path(__file__).parent.parent / "static"
-PLACES: Final = frozenset({"", "people", "check", "proof", "live", "tour", "static", "favicon.ico"})
+PLACES: Final = frozenset({"", "people", "check", "proof", "live", "tour", "inbox", "bursts", "static", "favicon.ico"})
 """The first parts of paths that are the console's."""
 
 
@@ -36,6 +36,9 @@ def console_app(console: Console, clock: Callable[[], int]) -> Starlette:
             Route("/people", people.act, methods=["POST"]),
             Route("/check", checks.show),
             Route("/check", checks.ask, methods=["POST"]),
+            Route("/inbox/{name}", inbox.show),
+            Route("/bursts", suspected.show),
+            Route("/bursts", suspected.offer, methods=["POST"]),
             Route("/proof/{entry}.tlog-proof", proofs.download),
             Route("/proof/{entry}", proofs.show),
             Mount("/static", StaticFiles(directory=STATIC)),

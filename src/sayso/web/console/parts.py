@@ -7,12 +7,15 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sayso.contracts.book import Book
+from sayso.contracts.bursts import Bursts
 from sayso.contracts.connector import About
 from sayso.contracts.desk import Desk
 from sayso.contracts.ground import Ground
 from sayso.contracts.ledger import LogReader
+from sayso.contracts.letters import Letters
 from sayso.contracts.spokes import Accuracy, Connection, Delivery, Told
 from sayso.rules.notes import VerifierKey
+from sayso.rules.tokens import Ring
 from sayso.web.asking import Asking
 
 
@@ -76,6 +79,9 @@ class Console:
     desk: Desk
     asking: Asking
     systems: Systems
+    bursts: Bursts
+    letters: Letters
+    ring: Ring = field(repr=False)
     log: LogReader
     log_key: VerifierKey
     ground: Callable[[], Awaitable[Ground]]

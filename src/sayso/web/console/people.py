@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sayso.flows.record import Said
-from sayso.web.console import acts, reading
+from sayso.web.console import acts, letters, reading
 from sayso.web.console.guard import own_form
 from sayso.web.console.pages import page
 from sayso.web.console.parts import Console
@@ -33,12 +33,16 @@ async def act(request: Request) -> Response:
     ground = await console.ground()
     offered = {deed.name: deed for deed in (*acts.deeds(profile, ground), *acts.switches(profile).values())}
     deed = offered.get(form.get("act", ""))
-    if deed is None:
+    mails = form.get("act") == letters.DEED and profile.email is not None
+    if deed is None and not mails:
         return await _shown(request, query, problem="That was done meanwhile: this is how they stand now.", status=409)
     if not reason:
         return await _shown(request, query, problem="Say why: the reason goes into the ledger with the change.", status=422)
     about = Said(acts.VOICE, contact=key) if key.kind == "contact" else Said(acts.VOICE, address=key)
-    recorded = await acts.do(deed, reason, about, console)
+    if deed is None:
+        recorded = await letters.mail_fresh_link(key, profile.email or "", reason, console)
+    else:
+        recorded = await acts.do(deed, reason, about, console)
     entry = recorded.ruling.told[0].entries[:1] if recorded.ruling and recorded.ruling.told else ()
     return RedirectResponse(f"/people?{urlencode({'q': query, 'done': ''.join(entry)})}", 303)
 

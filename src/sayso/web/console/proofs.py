@@ -37,11 +37,13 @@ async def show(request: Request) -> Response:
     values = {"entry": request.path_params["entry"][:64], "key": key_text(console.log_key), "q": request.query_params.get("q", "")[:500]}
     try:
         found = await verified(UUID(request.path_params["entry"]), console)
-    except (ValueError, NotInLedger):
-        return page(request, "proof.html", {**values, "proof": None, "waiting": True}, status=404)
+    except NotInLedger:
+        return page(request, "proof.html", {**values, "proof": None, "waiting": True, "soon": True}, status=404)
+    except ValueError:
+        return page(request, "proof.html", {**values, "proof": None, "waiting": True, "soon": False}, status=404)
     except LedgerDamaged:
-        return page(request, "proof.html", {**values, "proof": None, "waiting": False}, status=503)
-    return page(request, "proof.html", {**values, "proof": found, "waiting": False})
+        return page(request, "proof.html", {**values, "proof": None, "waiting": False, "soon": False}, status=503)
+    return page(request, "proof.html", {**values, "proof": found, "waiting": False, "soon": False})
 
 
 async def download(request: Request) -> Response:
@@ -51,7 +53,7 @@ async def download(request: Request) -> Response:
         entry = UUID(request.path_params["entry"])
         text = await prove(entry, log=console.log)
     except (ValueError, NotInLedger):
-        return page(request, "proof.html", {"entry": "", "key": "", "q": "", "proof": None, "waiting": True}, status=404)
+        return page(request, "proof.html", {"entry": "", "key": "", "q": "", "proof": None, "waiting": True, "soon": False}, status=404)
     named = {"Content-Disposition": f'attachment; filename="{entry}.tlog-proof"'}
     return Response(text, media_type="text/plain; charset=utf-8", headers=named)
 

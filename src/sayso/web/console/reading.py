@@ -1,7 +1,7 @@
 """One person as their page shows them: who they are, how they stand, what happened, and how far every system is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sayso.contracts.book import Key, Noted, Page, readings_of, version_of
 from sayso.contracts.gatehouse import Found
@@ -33,9 +33,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Everything a person's page shows, besides how far the systems are. `stopped`: everything is; `paused_until` in microseconds."""
+    """Everything a person's page shows, besides how far the systems are. `stopped`: everything is; `paused_until` in microseconds.
+
+    `reached` are the rows of the person: their own, then those it is linked to.
+    """
 
     row: Row
+    reached: tuple[Row, ...]
     contact_id: str | None
     email: str | None
     addresses: tuple[tuple[str, str], ...]
@@ -122,6 +126,7 @@ async def profile(key: Key, page: Page, console: Console) -> Profile:
     owners = [row] if row.kind == "contact" else [one for one in linked if one.kind == "contact"]
     return Profile(
         row=row,
+        reached=(row, *linked),
         contact_id=next((names[one.sub] for one in owners if one.sub in names), None),
         email=next((value for kind, value in addresses if kind == "email"), None),
         addresses=tuple(addresses),
@@ -186,5 +191,8 @@ async def _entries(subs: Sequence[str], console: Console) -> list[Noted]:
 async def _moments(noted: Sequence[Noted], names: Mapping[str, str], console: Console, ground: Ground) -> tuple[Moment, ...]:
     programs = {wording.program(str(one.fields[name])) for one in noted for name in ("by", "via")}
     actors = {"console": "support", **await console.desk.names(sorted(programs))}
-    lines = [wording.moment(one, ground.catalogue, names, actors) for one in noted]
+    marks = await console.bursts.marks([one.id for one in noted])
+    bursts = {burst: await console.bursts.burst(burst) for burst in set(marks.values())}
+    suspected = {entry: wording.suspicion(found) for entry, burst in marks.items() if (found := bursts[burst]) is not None}
+    lines = [replace(wording.moment(one, ground.catalogue, names, actors), suspected=suspected.get(one.id, "")) for one in noted]
     return tuple(sorted(lines, key=lambda line: (line.ts, line.id), reverse=True))

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from sayso.web.console import reading
 from sayso.web.console.guard import own_form
 from sayso.web.console.inbox import mails
+from sayso.web.console.letters import page_of
 from sayso.web.console.pages import page
 from sayso.web.console.parts import Console, Day
 from sayso.web.console.systems import Progress, progress_of, systems
@@ -20,12 +21,17 @@ BAR: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Tour:
-    """How far the tour is: whether its person has left, the entry that says so, and how far the systems are with it."""
+    """How far the tour is: whether its person has left, the entry that says so, and how far the systems are with it.
+
+    `page` is the path of their preference page, `mail` the name of the newest mail to them.
+    """
 
     left: bool
     entry: str
     progress: tuple[Progress, ...]
     told: bool
+    page: str = ""
+    mail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ async def live(request: Request) -> Response:
     match request.path_params["part"]:
         case "tour":
             return page(request, "_tour.html", {"tour": await tour(console)})
+        case "mails":
+            return page(request, "_mails.html", {"mails": mails(console.mail_folder)})
         case "systems":
             return page(request, "_systems.html", {"systems": await systems(console)})
         case "seen":
@@ -90,7 +98,9 @@ async def tour(console: Console) -> Tour:
     wanted = next((one.category.title for one in profile.standings if one.category.key == guide.category), "")
     entry = next((m.id for m in profile.moments if left and m.title == wanted and m.tone == "stop"), "")
     progress = tuple(await progress_of(profile.subs, console, said_by=profile.said_by))
-    return Tour(left, entry, progress, left and all(one.tone in ("go", "still") for one in progress))
+    told = left and all(one.tone in ("go", "still") for one in progress)
+    mail = next((one.name for one in mails(console.mail_folder) if guide.email in one.to), "")
+    return Tour(left, entry, progress, told, page_of(profile, guide.category, console), mail)
 
 
 async def _size(console: Console) -> int:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sayso.contracts.book import Noted
+from sayso.contracts.bursts import Burst
 from sayso.rules.catalogue import Catalogue, Category
 from sayso.rules.gate import Verdict
 from sayso.rules.sentences import HOW, sentence
-from sayso.rules.times import format_time
+from sayso.rules.times import SECOND, format_time
 from sayso.rules.words import ANY
 
 CHANNELS: Final = {
@@ -32,7 +33,7 @@ BLOCKS: Final = {
 EVENTS: Final = {
     "mail.open": "Opened a mail", "mail.click": "Clicked in a mail", "mail.delivered": "A mail was delivered",
     "mail.bounce": "A mail came back", "mail.complaint": "Reported a mail as spam", "mail.unsubscribe": "Clicked unsubscribe",
-    "not_relevant": "Said that a message was not relevant",
+    "not_relevant": "Said that a message was not relevant", "support.link_mailed": "Had a fresh link to the preference page mailed",
 }  # fmt: skip
 LOST: Final = frozenset({"superseded", "quarantined", "refused"})
 TONES: Final = {"opted_in": "go", "opted_out": "stop", "not_set": "still", "": "still"}
@@ -67,6 +68,8 @@ class Moment:
     quiet: bool = False
     through: str = ""
     """The id of the program or connection it came through."""
+    suspected: str = ""
+    """Why it looks like a machine's, "" for nearly all."""
 
     @property
     def lost(self) -> bool:
@@ -150,6 +153,23 @@ def moment(noted: Noted, catalogue: Catalogue, names: Mapping[str, str], actors:
         noted.index, kind in ("link", "place") or effect == "unchanged" or rule in ("spread_from_email", "opt_in_to_all"),
         program(str(fields["via"])),
     )  # fmt: skip
+
+
+def suspicion(burst: Burst) -> str:
+    """Why an opt-out of this burst looks like a machine's."""
+    where = "one network" if burst.networks == 1 else "one mail host" if burst.hosts == 1 else "a few networks"
+    agents = "one browser" if burst.agents == 1 else f"{burst.agents} browsers"
+    soon = f", {seconds(burst.median)} after a mail" if burst.median is not None else ""
+    asked = " They were asked whether it was meant." if burst.offered else ""
+    return (
+        f"Suspected to be a machine's: {burst.people} people from {where} with {agents}{soon}. It was honoured at once all the same.{asked}"
+    )
+
+
+def seconds(after: int) -> str:
+    """A time since delivery as people say it."""
+    count = max(1, round(after / SECOND))
+    return f"{count} second{'' if count == 1 else 's'}"
 
 
 def actor(by: str, via: str, actors: Mapping[str, str]) -> str:

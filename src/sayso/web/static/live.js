@@ -2,6 +2,12 @@
 "use strict";
 const PAUSES = [500, 1000, 2000, 5000];
 
+// Whether somebody types or presses in it just now: then it stays as it is.
+function busy(part) {
+  const at = document.activeElement;
+  return part.querySelector(":active") !== null || (part.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName));
+}
+
 function follow(part) {
   let quiet = 0;
   let last = null;
@@ -10,10 +16,13 @@ function follow(part) {
       try {
         const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
         const text = answer.ok ? await answer.text() : last;
-        if (text !== last && !part.contains(document.activeElement)) {
+        if (text !== last && !busy(part)) {
+          const held = part.contains(document.activeElement) ? document.activeElement : null;
           part.innerHTML = text;
           last = text;
           quiet = 0;
+          const same = held && [...part.querySelectorAll(held.tagName)].find((one) => one.textContent === held.textContent);
+          same?.focus({ preventScroll: true });
         } else {
           quiet += 1;
         }
