@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -24,7 +25,9 @@ from sayso.rules.words import ANY, Scope
 
 log = structlog.get_logger("sayso.mail")
 
-LEASE: Final = 5 * MINUTE
+LEASE: Final = 10 * MINUTE
+BEGUN_WITHIN: Final = 6 * MINUTE
+"""A letter that is not begun by then is left to whoever claims it next: handing it over may take as long as the rest of the lease."""
 FRESH: Final = HOUR
 UNDO_LIFE: Final = 30 * MINUTE
 LINK_WAITS: Final = DAY
@@ -55,12 +58,18 @@ class _Undue(Exception):
 
 async def send_mail(*, letters: Letters, room: Mailroom, book: Book, ground: Ground, limit: int, at_once: int = 4) -> int:
     """How many letters were dealt with: sent, put back, or set aside. Raises Unavailable; then leases bring back what was claimed."""
-    claimed = await letters.claim(now=ground.clock(), limit=limit, lease=LEASE)
+    claimed_at = ground.clock()
+    claimed = await letters.claim(now=claimed_at, limit=limit, lease=LEASE)
     lane = asyncio.Semaphore(at_once)
 
     async def one(letter: Letter) -> None:
-        async with lane:
-            await _send(letter, letters, room, book, ground)
+        try:
+            async with lane:
+                if ground.clock() - claimed_at < BEGUN_WITHIN:
+                    await _send(letter, letters, room, book, ground)
+        except asyncio.CancelledError:
+            await _hand_back(letter, letters, ground)
+            raise
 
     became = await asyncio.gather(*(one(letter) for letter in claimed), return_exceptions=True)
     for failed in became:
@@ -89,6 +98,13 @@ async def _send(letter: Letter, letters: Letters, room: Mailroom, book: Book, gr
         await _again(letter, f"could not be written: {type(bug).__name__}", letters, ground)
     else:
         await letters.sent(letter, ground.clock())
+
+
+async def _hand_back(letter: Letter, letters: Letters, ground: Ground) -> None:
+    """Lets the next worker send what this one was stopped over, without waiting for the lease to end."""
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(2):
+            await letters.later(letter, ground.clock(), "its worker was stopped")
 
 
 async def _again(letter: Letter, cause: str, letters: Letters, ground: Ground) -> None:

@@ -6,6 +6,7 @@ Nothing raised: somebody else is answerable now. NotNow: not taken, or nobody kn
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def to_smtp(host: str, port: int, *, user: str = "", password: str = "", tls: bo
                 options = ["SMTPUTF8"] if not mail.to.isascii() else []
                 await server.sendmail(mail.envelope_from, [mail.to], mail.raw, mail_options=options)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as failure:
-            raise _outcome(failure, host) from failure
+            raise _outcome(failure, host, mail.to) from failure
         finally:
             with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
                 await _ended(server)
@@ -82,30 +83,31 @@ def to_console(stream: Callable[[], TextIO] = lambda: sys.stdout) -> Submit:
     return submit
 
 
-def _outcome(failure: Exception, host: str) -> NotNow | NeverTaken:
+def _outcome(failure: Exception, host: str, to: str) -> NotNow | NeverTaken:
     """What a failure means. Only an answer about this recipient or this mail is final; whatever is about us is mended, then tried again."""
     if isinstance(failure, aiosmtplib.SMTPRecipientsRefused) and failure.recipients:
         refused = failure.recipients[0]
-        return _answered(refused.code, refused.message)
+        return _answered(refused.code, refused.message, to)
     if isinstance(failure, aiosmtplib.SMTPDataError | aiosmtplib.SMTPRecipientRefused):
-        return _answered(failure.code, failure.message)
+        return _answered(failure.code, failure.message, to)
     if isinstance(failure, aiosmtplib.SMTPNotSupported):
         return NeverTaken(f"{host} cannot reach this address: {failure}")
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return NotNow(f"{host}: {failure.code} {_line(failure.message)}")
+        return NotNow(f"{host}: {failure.code} {_line(failure.message, to)}")
     return NotNow(f"{host}: {type(failure).__name__}")
 
 
-def _answered(code: int, message: str) -> NotNow | NeverTaken:
-    text = f"{code} {_line(message)}"
+def _answered(code: int, message: str, to: str) -> NotNow | NeverTaken:
+    text = f"{code} {_line(message, to)}"
     # 5.7.x is about the sender's authentication, reputation or right to relay: somebody can mend that (standards section 2.2).
     policy = message.lstrip().startswith("5.7.") or "relay" in message.lower()
     return NeverTaken(text) if code >= 500 and not policy else NotNow(text)
 
 
-def _line(message: str) -> str:
-    """The first words of an answer, without the address they may repeat."""
-    words = [word for word in message.split() if "@" not in word]
+def _line(message: str, to: str) -> str:
+    """The first words of an answer without those that may name the recipient: this is logged, and kept longer than the person may be."""
+    names = [piece for piece in re.split(r"[^\w]+", to.rpartition("@")[0].lower()) if len(piece) > 2]
+    words = [word for word in message.split() if "@" not in word and not any(name in word.lower() for name in names)]
     return " ".join(words)[:200]
 
 
