@@ -4,12 +4,10 @@ from fastapi import FastAPI
 
 from sayso.contracts.center import House
 from sayso.flows.present import Sources
-from sayso.journal import JournalFile
 from sayso.opening import Parts
 from sayso.store.center import PostgresPages
 from sayso.store.letters import PostgresLetters
 from sayso.store.messages import PostgresSent
-from sayso.store.privacy import PostgresErasures
 from sayso.web.api import center, center_texts
 from sayso.web.center.parts import CenterParts
 from sayso.web.center.routes import center_router
@@ -38,7 +36,6 @@ def center_parts_of(parts: Parts) -> CenterParts:
         pages=pages,
         ground=parts.current.ground,
         showing=ShownPages(pages, parts.current.ground),
-        erasures=PostgresErasures(parts.pool, parts.tools, JournalFile.of(settings.data_dir)),
         house=house,
         embed_origins=lambda brand: settings.brand(brand).embed_origins,
     )

@@ -10,6 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from people import Town, town
 
+from operators import bare, sayso
+
+__all__ = ["bare", "hub_town", "sayso"]
+
 
 @pytest.fixture
 async def hub_town(database: str, tmp_path: Path) -> AsyncIterator[Town]:

@@ -1,6 +1,8 @@
 """People's own doors: what every answer carries, what nobody may do through them, and that looking changes nothing."""
 
 import asyncio
+import itertools
+import re
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +12,7 @@ from people import ADA, ONE_CLICK, PROMO, Town, town
 
 from sayso.rules.tokens import Link, Ring, Undo, sign_link, sign_undo
 from sayso.rules.words import ANY, Scope
+from shares import Ran, patience, share
 
 SCANNERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36",
@@ -51,8 +54,9 @@ async def doors(town: Town) -> list[str]:
     return [*found, saved.undo, "/preferences/link", "/u/nonsense", "/preferences/1.k1.AAAA.BBBB", "/preferences/logo/abc"]
 
 
+@pytest.mark.timeout(patience(180))
 @pytest.mark.feature("G7", "S4")
-async def test_whatever_looks_changes_nothing(hub_town: Town) -> None:
+async def test_whatever_looks_changes_nothing(hub_town: Town, ran: Ran) -> None:
     paths = await doors(hub_town)
     before = await rows(hub_town)
     gate = asyncio.Semaphore(8)
@@ -64,10 +68,14 @@ async def test_whatever_looks_changes_nothing(hub_town: Town) -> None:
             )
             return answer.status
 
-    asked = [(method, path, agent) for path in paths for method in ("GET", "HEAD", "OPTIONS") for agent in SCANNERS]
-    statuses = await asyncio.gather(*(look(*one) for one in asked))
-    assert set(statuses) <= {200, 204, 404, 405}
+    ways = itertools.cycle(itertools.product(SCANNERS, ("GET", "HEAD", "OPTIONS"), paths))
+    count = share("G7 GETs")
+    for start in range(0, count, 1_000):
+        part = itertools.islice(ways, min(1_000, count - start))
+        statuses = await asyncio.gather(*(look(method, path, agent) for agent, method, path in part))
+        assert set(statuses) <= {200, 204, 404, 405}
     assert await rows(hub_town) == before
+    ran("G7 GETs", count)
 
 
 @pytest.mark.feature("G7")
@@ -226,3 +234,65 @@ async def test_a_brand_speaks_for_itself(database: str, tmp_path: Path) -> None:
         await found.save(token, "promotional", stop="brand")
         stopped = [one.fields["scope"] for one in await found.entries()][-1]
         assert stopped == ["outlet", "email", ANY]
+
+
+@pytest.mark.feature("R14")
+async def test_a_fresh_link_hands_out_everything_and_forgets(hub_town: Town) -> None:
+    await hub_town.opts_in("promotional")
+    ordinary, fresh = await hub_town.link(), await hub_town.link(fresh=True)
+    closed = await hub_town.get(f"/preferences/{ordinary}/data")
+    assert closed.status == 200 and 'value="forget"' not in closed.text
+    page = await hub_town.get(f"/preferences/{fresh}/data")
+    zipped = await hub_town.post(f"/preferences/{fresh}/data", {"form": page.hidden(), "action": "download"})
+    assert (zipped.status, zipped.headers["Content-Type"], zipped.text[:2]) == (200, "application/zip", "PK")
+    unsure = await hub_town.post(f"/preferences/{fresh}/data", {"form": page.hidden(), "action": "forget"})
+    assert unsure.status == 400 and "Error:" in unsure.text
+    assert (await hub_town.get(f"/preferences/{fresh}")).ticked == {"promotional"}
+    accepted = await hub_town.post(f"/preferences/{fresh}/data", {"form": page.hidden(), "action": "forget", "sure": "yes"})
+    assert accepted.status == 200
+    for token in (fresh, ordinary):
+        gone = await hub_town.get(f"/preferences/{token}")
+        assert gone.status == 200 and "<form" not in gone.text
+        assert (await hub_town.get(f"/why/{token}")).status == 200
+        assert (await hub_town.post(f"/u/{token}", ONE_CLICK)).status == 200
+        twin = (await hub_town.get(f"/api/v2/center/{token}")).json
+        assert (twin["gone"], twin["categories"]) == (True, [])
+        assert (
+            await hub_town.post(f"/preferences/{token}", {"form": page.hidden(), "action": "save", "keep": "promotional"})
+        ).status == 200
+    assert not any(one.fields["x"]["new"] == "opted_in" for one in (await hub_town.entries(kinds=("choice",)))[1:])
+
+
+@pytest.mark.feature("G12", "N5")
+async def test_a_reason_is_kept_with_the_entries_it_is_about(hub_town: Town) -> None:
+    token = await hub_town.link()
+    await hub_town.opts_in("promotional")
+    saved = await hub_town.save(token)
+    entries = [one.id for one in await hub_town.entries()][1:]
+    fields = re.findall(r'name="form" value="([^"]+)"', saved.text)
+    thanked = await hub_town.post(
+        f"/preferences/{token}", {"form": fields[-1], "action": "reason", "reason": "too_many", "words": " a lot "}
+    )
+    assert thanked.status == 200
+    last = (await hub_town.entries())[-1]
+    assert (last.act, last.detail["reason"]) == ("preference_reason", "too_many")
+    assert last.detail["properties"]["words"] == "a lot" and set(last.detail["properties"]["entries"]) == set(entries)
+    count = len(await hub_town.entries())
+    assert (await hub_town.post(f"/preferences/{token}", {"form": fields[-1], "action": "reason"})).status == 200
+    assert len(await hub_town.entries()) == count
+
+
+async def test_a_link_can_be_asked_for_and_everybody_hears_the_same(hub_town: Town) -> None:
+    await hub_town.meets()
+    known = await hub_town.post("/preferences/link", {"email": ADA})
+    unknown = await hub_town.post("/preferences/link", {"email": "nobody@example.com"})
+    assert (known.status, known.text) == (unknown.status, unknown.text)
+    assert "Set-Cookie" not in known.headers
+    wrong = await hub_town.post("/preferences/link", {"email": "no address"})
+    assert wrong.status == 400 and "Error:" in wrong.text and 'value="no address"' in wrong.text
+    letters = await hub_town.parts.pool.fetch("SELECT kind FROM letter")
+    assert [one["kind"] for one in letters] == ["link"]
+    ben = await hub_town.link(email="ben@example.com", contact="c-2002")
+    page = await hub_town.get(f"/preferences/{ben}")
+    assert (await hub_town.post(f"/preferences/{ben}", {"form": page.hidden(), "action": "fresh"})).status == 200
+    assert len(await hub_town.parts.pool.fetch("SELECT kind FROM letter")) == 2

@@ -2,14 +2,13 @@
 
 import base64
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from people import Town
 
+from operators import Sayso
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.rules.catalogue import DEFAULT, to_json
 from sayso.rules.pages import InvalidPages, draft_of
@@ -104,23 +103,21 @@ def test_a_logo_is_a_picture_of_a_sane_size() -> None:
 
 
 @pytest.mark.feature("G11")
-def test_the_command_line_drafts_publishes_and_discards(database: str, tmp_path: Path) -> None:
-    env = {"SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database, "PATH": "/usr/bin:/bin"}
-
-    def sayso(*command: str) -> tuple[int, str]:
-        line = [sys.executable, "-m", "sayso", "pages", *command, "--json"]
-        done = subprocess.run(line, capture_output=True, text=True, env=env, cwd=tmp_path, check=False, timeout=60)
-        return done.returncode, done.stdout + done.stderr
-
+def test_the_command_line_drafts_publishes_and_discards(sayso: Sayso, tmp_path: Path) -> None:
     file = tmp_path / "pages.json"
     file.write_text(json.dumps({**body(), "catalogue": None}))
-    assert sayso("draft", str(file))[0] == 0
-    shown = json.loads(sayso("show")[1])
+    assert sayso("pages", "draft", file).code == 0
+    shown = sayso("pages", "show", "--json").json
     assert (shown["live"]["version"], shown["draft"]["revision"], shown["draft"]["shown_to"]) == (0, 1, ["@northwind.example"])
+    assert "Shown to: @northwind.example" in sayso("pages", "show").out
     file.write_text(json.dumps(shown["draft"]))
-    assert json.loads(sayso("draft", str(file))[1])["revision"] == 2
-    assert json.loads(sayso("publish")[1]) == {"version": 1, "catalogue": 1}
-    assert sayso("discard")[0] == 1
+    assert sayso("pages", "draft", file, "--json").json["revision"] == 2
+    assert sayso("pages", "publish", "--json").json == {"version": 1, "catalogue": 1}
+    assert sayso("pages", "discard", "--json").code == 1
+    assert sayso("pages", "publish").code == 1
     file.write_text('{"brands":{"*":{"colours":{"ink":"#ffffff"}}}}')
-    code, told = sayso("draft", str(file))
-    assert code == 1 and "contrast" in told
+    refused = sayso("pages", "draft", file, "--json")
+    assert (refused.code, "contrast" in refused.error["what"] if "what" in refused.error else "contrast" in refused.err) == (1, True)
+    file.write_text('{"brands":{"*":{"colours":{"accent":"#7a1f3d"}}}}')
+    assert sayso("pages", "draft", file).code == 0
+    assert sayso("pages", "discard").code == 0

@@ -10,7 +10,6 @@ from sayso.contracts.book import Book
 from sayso.contracts.center import House, Pages, PageStore
 from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
-from sayso.contracts.privacy import Erasures
 from sayso.flows.present import Sources
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.pages import Logo
@@ -39,7 +38,6 @@ class CenterParts:
     pages: PageStore
     ground: Callable[[], Awaitable[Ground]]
     showing: Showing
-    erasures: Erasures
     house: Callable[[str], House]
     embed_origins: Callable[[str], tuple[str, ...]]
 
