@@ -3,6 +3,7 @@
 Broken mail must be readable too, that is what a linter is for: unknown charsets and bad encodings give replacement characters.
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +12,17 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import compat32
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final, Literal
 
-LONGEST_BODY: Final = 2_000_000
+LONGEST_BODY: Final = 1_000_000
 """Characters of a part that are read; nobody reads mail that is longer, and mail programs cut it far earlier."""
+MOST_ANCHORS: Final = 5_000
+DEEPEST: Final = 1_000
+_END: Final = re.compile(r"</(?P<name>[A-Za-z][^\s/>]*+)")
+_TAG: Final = re.compile(r"""<(?P<name>[A-Za-z][^\s/>]*+)(?P<rest>(?:[^>"']|"[^"]*+"|'[^']*+')*+)>""")
+_ATTRIBUTE: Final = re.compile(r"""(?P<name>[^\s=/"'>]++)(?:\s*+=\s*+(?P<value>"[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
+_RAW: Final = frozenset({"script", "style", "title", "textarea", "noscript"})
 _VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _UNSEEN: Final = frozenset({"script", "style", "head", "title", "template", "noscript"})
 _HIDING: Final = re.compile(r"display:none|visibility:hidden|font-size:0(?![.\d])|max-height:0(?![.\d])|opacity:0(?![.\d])|mso-hide:all")
@@ -73,7 +80,13 @@ class RawMail:
 
 def read_mail(raw: bytes) -> RawMail:
     """The message in these bytes. Raises NoMail when there is no header at all."""
-    message = message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf"), policy=compat32)
+    try:
+        return _read(message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf"), policy=compat32))
+    except RecursionError:
+        raise NoMail("its parts are nested too deeply to be read") from None
+
+
+def _read(message: "Message[str, str]") -> RawMail:
     headers: dict[str, list[str]] = {}
     for name, value in message.items():
         headers.setdefault(name.lower(), []).append(re.sub(r"\r?\n[ \t]*|\r", " ", str(value)).strip())
@@ -111,60 +124,104 @@ def _text(part: "Message[str, str]") -> str:
 
 
 def _plain(text: str) -> Body:
-    lines = text.splitlines()
-    anchors = []
-    for n, line in enumerate(lines):
-        # What a link is for often stands in the line above it.
-        said = f"{lines[n - 1] if n else ''} {line}"
-        anchors += [Anchor(found.group().rstrip(".,;:)]"), said.strip()) for found in _URL.finditer(line)]
+    # What a link is for stands before it, often in the line above.
+    found = itertools.islice(_URL.finditer(text), MOST_ANCHORS)
+    anchors = (Anchor(one.group().rstrip(".,;:)]"), text[max(one.start() - 160, 0) : one.end() + 40]) for one in found)
     return Body(text, tuple(anchors))
 
 
 def _html(text: str) -> Body:
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    return Body(
-        " ".join(reader.words), tuple(Anchor(url, " ".join(" ".join(words).split()), unseen) for url, words, unseen in reader.anchors)
-    )
+    """What an HTML body shows, read in one pass: a start tag that never ends is the end of the body, as it is for people."""
+    page = _Page()
+    at = 0
+    while 0 <= at < len(text):
+        start = text.find("<", at)
+        page.say(text[at : start if start >= 0 else len(text)])
+        if start < 0:
+            break
+        follows = text[start + 1 : start + 2]
+        if text.startswith("<!--", start):
+            at = _behind(text, "-->", start + 4)
+        elif follows in ("/", "!", "?"):
+            if ended := _END.match(text, start):
+                page.leave(ended["name"].lower())
+            at = _behind(text, ">", start)
+        elif not follows.isalpha():
+            page.say("<")
+            at = start + 1
+        elif tag := _TAG.match(text, start):
+            page.meet(tag)
+            at = _end_of(text, tag["name"], tag.end()) if tag["name"].lower() in _RAW else tag.end()
+        else:
+            break
+    return page.body()
 
 
-class _Reader(HTMLParser):
+def _behind(text: str, mark: str, at: int) -> int:
+    """The place behind the next mark; -1 where there is none."""
+    end = text.find(mark, at)
+    return end + len(mark) if end >= 0 else -1
+
+
+def _end_of(text: str, name: str, at: int) -> int:
+    """Where the end tag of a script or style begins; -1 where it has none."""
+    found = re.compile(f"</{re.escape(name)}", re.IGNORECASE).search(text, at)
+    return found.start() if found else -1
+
+
+def _plainly(text: str) -> str:
+    """The text with its character references read."""
+    try:
+        return unescape(text)
+    except ValueError:  # a number of more digits than anybody writes
+        return text
+
+
+class _Page:
     """Collects what is seen and where links lead; knows nothing of style sheets, only of styles written at an element."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.words: list[str] = []
         self.anchors: list[tuple[str, list[str], bool]] = []
         self.open: list[tuple[str, bool]] = []
+        self.hidden = 0
         self.within: list[str] | None = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        hidden = tag in _UNSEEN or "hidden" in given or bool(_HIDING.search(re.sub(r"\s+", "", given.get("style", "").lower())))
-        if tag in ("a", "area") and given.get("href"):
-            self.within = [given.get("aria-label", ""), given.get("title", "")]
-            self.anchors.append((given["href"].strip(), self.within, hidden or self.unseen))
-        elif tag == "img" and self.within is not None:
-            self.within.append(given.get("alt", ""))
-        if tag not in _VOID and len(self.open) < 1_000:
-            self.open.append((tag, hidden))
+    def say(self, text: str) -> None:
+        """Takes text between tags."""
+        if not text.strip():
+            return
+        words = " ".join(_plainly(text).split())
+        if self.within is not None:
+            self.within.append(words)
+        if not self.hidden:
+            self.words.append(words)
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "a":
+    def meet(self, tag: "re.Match[str]") -> None:
+        """Takes a start tag."""
+        name = tag["name"].lower()
+        given = {one["name"].lower(): _plainly((one["value"] or "").strip("\"'")) for one in _ATTRIBUTE.finditer(tag["rest"])}
+        unseen = name in _UNSEEN or "hidden" in given or bool(_HIDING.search(re.sub(r"\s+", "", given.get("style", "").lower())))
+        if name in ("a", "area") and given.get("href") and len(self.anchors) < MOST_ANCHORS:
+            self.within = [given.get("aria-label", ""), given.get("title", "")]
+            self.anchors.append((given["href"].strip(), self.within, unseen or self.hidden > 0))
+        elif name == "img" and self.within is not None:
+            self.within.append(given.get("alt", ""))
+        if name not in _VOID and len(self.open) < DEEPEST:
+            self.open.append((name, unseen))
+            self.hidden += unseen
+
+    def leave(self, name: str) -> None:
+        """Takes an end tag."""
+        if name == "a":
             self.within = None
         for n in range(len(self.open) - 1, max(len(self.open) - 50, -1), -1):
-            if self.open[n][0] == tag:
+            if self.open[n][0] == name:
+                self.hidden -= sum(unseen for _, unseen in self.open[n:])
                 del self.open[n:]
                 return
 
-    def handle_data(self, data: str) -> None:
-        if self.within is not None:
-            self.within.append(data)
-        if not self.unseen and data.strip():
-            self.words.append(" ".join(data.split()))
-
-    @property
-    def unseen(self) -> bool:
-        """Whether something around the place being read hides it."""
-        return any(hidden for _, hidden in self.open)
+    def body(self) -> Body:
+        """What was collected."""
+        anchors = (Anchor(url, " ".join(" ".join(words).split()), unseen) for url, words, unseen in self.anchors)
+        return Body(" ".join(self.words), tuple(anchors))

@@ -11,6 +11,7 @@ from typing import Final
 from sayso.rules.raw_mail import Finding, RawMail, decoded
 from sayso.rules.subjects import InvalidAddress, parse_address
 
+LONGEST_HEADER: Final = 10_000
 _NOBODY: Final = re.compile(
     r"^(?:no|do-?not|donot|dont)[-_.]?reply|^noreply|^(?:bitte[-_.]?)?nicht[-_.]?antworten|^keine[-_.]?antwort|^ne[-_.]?pas[-_.]?repondre"
     r"|^no[-_.]?responder|^unattended|^mailer-daemon"
@@ -26,8 +27,11 @@ def organisation(domain: str) -> str:
 
 
 def addresses_in(values: tuple[str, ...]) -> list[tuple[str, str]]:
-    """(shown name, address) of every mailbox in the values of a header."""
-    return [(decoded(name), address) for name, address in getaddresses(list(values)) if name or address]
+    """(shown name, address) of every mailbox in the values of a header; none where nobody could read them."""
+    try:
+        return [(decoded(name), address) for name, address in getaddresses([value[:LONGEST_HEADER] for value in values]) if name or address]
+    except RecursionError:
+        return []
 
 
 def judge_senders(mail: RawMail) -> list[Finding]:
