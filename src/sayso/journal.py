@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sayso.contracts.privacy import Remains
+from sayso.contracts.privacy import JournalUnwritable, Remains
 
 NAME: Final = "erasures"
 _LINE: Final = re.compile(r"([0-9a-f]{64}) ([a-z_]{1,32}) ([0-9a-f]{32}) (\d{1,18})")
@@ -30,7 +30,13 @@ class JournalFile:
         return cls(data_dir / NAME)
 
     def keep(self, remains: Sequence[Remains]) -> None:
-        """Keeps lines so that they survive a crash right after the return."""
+        """Keeps lines so that they survive a crash right after the return. Raises JournalUnwritable."""
+        try:
+            self._append(remains)
+        except OSError as error:
+            raise JournalUnwritable(f"{self.path}: {error.strerror}") from error
+
+    def _append(self, remains: Sequence[Remains]) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -17,6 +17,10 @@ ErasureState = Literal["accepted", "completed"]
 SystemState = Literal["acknowledged", "waiting", "cannot_be_told"]
 
 
+class JournalUnwritable(Exception):
+    """The journal of erasures cannot be written, so nobody may be forgotten: a backup could bring them back. Mend the data folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Informed:
     """How far one connected system is with an erasure: it acknowledged everything, or not yet, or no attempt helps."""
@@ -78,7 +82,7 @@ class Journal(Protocol):
     """Remembers what is left of erased subjects outside the database."""
 
     def keep(self, remains: Sequence[Remains]) -> None:
-        """Keeps lines so that they survive a crash right after the return."""
+        """Keeps lines so that they survive a crash right after the return. Raises JournalUnwritable."""
 
     def kept(self) -> Sequence[Remains]:
         """The newest line of each subject."""

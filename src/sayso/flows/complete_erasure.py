@@ -1,6 +1,7 @@
 """Complete an erasure: looks whether every system knows, and then leaves nothing of the person but what denies them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from sayso.contracts.book import Book, Key
@@ -39,8 +40,8 @@ async def complete_erasure(erasure: Erasure, *, erasures: Erasures, spokes: Spok
     waiting = sum(one.state != "acknowledged" for one in systems)
     if may_end(Waits(waiting, erasure.accepted_at), ground.clock()):
         subs = await _everybody(people, book, ground)
-        start = erasure.start
-        if await erasures.complete(erasure, subs, lambda locked: _judged(start, erasure.accepted_at, locked), systems):
+        over = may_end(Waits(1, erasure.accepted_at), ground.clock())
+        if await erasures.complete(erasure, subs, partial(_judged, erasure.start, frozenset(subs), over), systems):
             await note_config("erasure_completed", {"erasure": str(erasure.id)}, "worker", book=book, ground=ground)
             return True
     waited = ground.clock() - erasure.accepted_at
@@ -86,13 +87,14 @@ async def _everybody(people: Sequence[Row], book: Book, ground: Ground) -> list[
     return sorted(subs | {sub for row in people for sub in row.state.links})
 
 
-def _judged(start: str, accepted_at: int, locked: Locked) -> Completion | None:
-    """What completing writes, or None where something moved since it was looked at."""
+def _judged(start: str, asked: frozenset[str], over: bool, locked: Locked) -> Completion | None:
+    """What completing writes, or None where something moved since it was looked at. `over`: nobody is waited for any more."""
     if start not in locked.rows:
         return None
     people = [row for row in members(locked.rows[start], locked.rows) if not is_tombstone(row.state)]
-    waiting = sum(locked.open.get(row.sub, 0) for row in people)
-    if any(not is_erasing(row.state) for row in people) or not may_end(Waits(waiting, accepted_at), locked.now):
+    if any(not is_erasing(row.state) for row in people) or any(row.state.links.keys() - asked for row in people):
+        return None
+    if not over and any(locked.open.get(row.sub) for row in people):
         return None
     ids = frozenset(row.sub for row in people)
     tied = {sub for row in people for sub in row.state.links}
