@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from sayso.contracts.feed import Feed
+from sayso.contracts.letters import OwnWords
 from sayso.contracts.mailer import Arrived, Sender, Submit
 from sayso.flows.confirm_changes import confirm_changes
 from sayso.flows.examine import Finding
@@ -119,11 +119,11 @@ def mail_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[floa
     """What a worker does for mail. It listens too: there is one worker where there are many web processes, and a port has one owner."""
     letters, room = letters_of(parts), room_of(parts)
 
-    def feed(number: int) -> Feed:
+    def words(number: int) -> OwnWords:
         return PostgresFeed(parts.pool, parts.tools.vault, number)
 
     async def confirm() -> float:
-        more = await confirm_changes(feed=feed, newest=parts.log.log, letters=letters, now=microseconds())
+        more = await confirm_changes(words=words, newest=parts.log.log, letters=letters, now=microseconds())
         return 0.0 if more else LOOK_EVERY
 
     async def send() -> float:

@@ -114,10 +114,10 @@ class Office:
         """What the worker does: entries get their places, and the people they are about get letters."""
         log = PostgresLog(self.hub.pool)
         await sequence(log=log, anchor=AnchorFolder.of(self.folder, ORIGIN), origin=ORIGIN, private=PRIVATE, now=self.hub.ground.clock())
-        while await confirm_changes(feed=self.feed, newest=log.log, letters=self.letters, now=self.now):
+        while await confirm_changes(words=self.words, newest=log.log, letters=self.letters, now=self.now):
             pass
 
-    def feed(self, log: int) -> PostgresFeed:
+    def words(self, log: int) -> PostgresFeed:
         return PostgresFeed(self.hub.pool, tools().vault, log)
 
     async def send(self, submit: Submit | None = None) -> list[EmailMessage]:

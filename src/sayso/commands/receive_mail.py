@@ -33,6 +33,8 @@ def take_in(
     Automatic replies are ignored. A mail that names nobody is kept for a person to look at, with a warning and exit code 0.
     """
     raw = sys.stdin.buffer.read(LARGEST)
+    while sys.stdin.buffer.read(LARGEST):
+        pass  # what is not read to its end, some mail servers take for a failure
     if not raw.strip():
         _say({"outcome": "unreadable", "detail": "there is no mail on stdin"}, as_json)
         raise typer.Exit(UNREADABLE)

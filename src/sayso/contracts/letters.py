@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from sayso.contracts.feed import Fed
 from sayso.rules.words import Scope
 
 LetterKind = Literal["confirmation", "link", "double_opt_in", "offer"]
@@ -153,6 +154,16 @@ class Backlog:
     parked: int
     oldest: int
     cause: str = ""
+
+
+class OwnWords(Protocol):
+    """What people said themselves, in the order of one log. Everything here raises book.Unavailable when the store cannot be reached."""
+
+    async def size(self) -> int:
+        """How many entries have a place in the log."""
+
+    async def read_own(self, start: int, limit: int) -> Sequence[Fed]:
+        """Of the entries of a run of places, the choices and pauses that were applied and came from a source in which people act."""
 
 
 class Letters(Protocol):

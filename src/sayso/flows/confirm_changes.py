@@ -3,29 +3,29 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sayso.contracts.feed import Fed, Feed
-from sayso.contracts.letters import Changed, Confirmation, Cursor, Letters
+from sayso.contracts.feed import Fed
+from sayso.contracts.letters import Changed, Confirmation, Cursor, Letters, OwnWords
 from sayso.rules.times import DAY
 from sayso.rules.words import Scope
 
-BATCH: Final = 500
+BATCH: Final = 2_000
 STALE: Final = DAY
 """Statements that were made longer ago than this when they were recorded are history that is being loaded: nobody is told of those."""
 BY_POLICY: Final = frozenset({"spread_from_email", "opt_in_to_all"})
 """Rules whose entries follow from another one of the same act."""
 
 
-async def confirm_changes(*, feed: Callable[[int], Feed], newest: int, letters: Letters, now: int) -> bool:
-    """True when there is more to read. `feed` gives a log by its number, `newest` is the one that grows.
+async def confirm_changes(*, words: Callable[[int], OwnWords], newest: int, letters: Letters, now: int) -> bool:
+    """True when there is more to read. `words` gives a log by its number, `newest` is the one that grows.
 
     A letter to a subject tells what its own voice said and what was applied; what connected systems, imports and relaying programs
     said sends nothing. The letters and the cursor that passed their entries are kept together. Raises Unavailable.
     """
     start = await letters.cursor()
-    size = await feed(start.log).size()
+    size = await words(start.log).size()
     if start.seq >= size:
         return start.log < newest and await letters.confirm(start, Cursor(start.log + 1, 0), {}, now=now)
-    entries = await feed(start.log).read(start.seq, BATCH)
+    entries = await words(start.log).read_own(start.seq, BATCH)
     end = Cursor(start.log, min(start.seq + BATCH, size))
     return await letters.confirm(start, end, told(entries), now=now) and end.seq < size
 

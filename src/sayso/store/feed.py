@@ -7,6 +7,7 @@ import asyncpg
 
 from sayso.contracts.book import Noted
 from sayso.contracts.feed import LOG, Fed, Place
+from sayso.rules.words import OWN_SOURCES
 from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.shown import noted
@@ -28,6 +29,12 @@ class PostgresFeed:
         """The entries of a run of places."""
         async with borrowed(self._pool) as borrow:
             records = await borrow.fetch(QUERIES["feed_entries"], self._log, start, start + limit)
+        return [_fed(noted(record, record["wrapped"], self._vault), record["seq"], record["kind"] or "") for record in records]
+
+    async def read_own(self, start: int, limit: int) -> Sequence[Fed]:
+        """What people said themselves, of a run of places."""
+        async with borrowed(self._pool) as borrow:
+            records = await borrow.fetch(QUERIES["own_words"], self._log, start, start + limit, sorted(OWN_SOURCES))
         return [_fed(noted(record, record["wrapped"], self._vault), record["seq"], record["kind"] or "") for record in records]
 
     async def place(self, connection: UUID) -> Place:
