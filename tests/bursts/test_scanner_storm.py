@@ -10,13 +10,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from town import Town, eventually, town_over
 
+from sayso.flows.choose import Manner
+from sayso.flows.open_link import open_link
+from sayso.flows.unsubscribe import unsubscribe
 from sayso.opening import microseconds
 from sayso.rules.times import MINUTE, format_time
 from sayso.rules.tokens import Link, sign_link, sign_undo
 from sayso.rules.tokens import Undo as Right
 from sayso.rules.words import Scope
+from sayso.web.center import one_click
+from sayso.web.center.parts import center_parts
 from shares import Ran, patience, share
 
 SCANNERS = (
@@ -85,6 +92,26 @@ async def doors(town: Town, made: Sequence[dict[str, Any]]) -> list[str]:
     ]  # fmt: skip
 
 
+async def storm(town: Town, paths: Sequence[str], count: int) -> set[tuple[str, int]]:
+    """So many requests of scanners that only look, all paths in turn; the first parts of paths with the statuses they were answered."""
+    turns = asyncio.Semaphore(AT_ONCE)
+    seen: set[tuple[str, int]] = set()
+
+    async def look(n: int, path: str) -> None:
+        headers = {"User-Agent": SCANNERS[n % len(SCANNERS)], **PURPOSES[n % len(PURPOSES)]}
+        async with turns, town.session.request(LOOKS[n % len(LOOKS)], town.base + path, headers=headers, allow_redirects=False) as answer:
+            body = await answer.read()
+            seen.add((path.split("/")[1], answer.status))
+            assert answer.status < 500
+            assert answer.status not in (301, 302, 303, 307, 308)
+            assert "set-cookie" not in answer.headers
+            assert not re.search(rb"<script|http-equiv=.refresh", body, re.IGNORECASE)
+
+    turn = islice(product(range(count), paths), count)
+    await asyncio.gather(*(look(n, path) for n, (_, path) in enumerate(turn)))
+    return seen
+
+
 @pytest.mark.feature("S4", "H1")
 async def test_whatever_scanners_look_at_no_row_of_any_table_changes(database: str, tmp_path: Path, ran: Ran) -> None:
     count = share("G7 GETs")
@@ -92,28 +119,26 @@ async def test_whatever_scanners_look_at_no_row_of_any_table_changes(database: s
         paths = await doors(town, await links(town))
         before = await contents(town)
         assert before["sent"][0] == PEOPLE
-        asked = product(range(count), paths)
-        turns = asyncio.Semaphore(AT_ONCE)
-        seen: set[tuple[str, int]] = set()
-
-        async def look(n: int, path: str) -> None:
-            headers = {"User-Agent": SCANNERS[n % len(SCANNERS)], **PURPOSES[n % len(PURPOSES)]}
-            async with (
-                turns,
-                town.session.request(LOOKS[n % len(LOOKS)], town.base + path, headers=headers, allow_redirects=False) as answer,
-            ):
-                body = await answer.read()
-                seen.add((path.split("/")[1], answer.status))
-                assert answer.status < 500
-                assert answer.status not in (301, 302, 303, 307, 308)
-                assert "set-cookie" not in answer.headers
-                assert not re.search(rb"<script|http-equiv=.refresh", body, re.IGNORECASE)
-
-        await asyncio.gather(*(look(n, path) for n, (_, path) in enumerate(islice(asked, count))))
-        assert ("u", 200) in seen
-        assert ("preferences", 200) in seen
+        seen = await storm(town, paths, count)
+        assert {("u", 200), ("preferences", 200), ("why", 200), ("undo", 200)} <= seen
         assert await contents(town) == before
         ran("G7 GETs", count)
+
+
+async def test_twin_a_door_that_acts_on_get_is_found_out(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hasty(request: Request) -> Response:
+        parts = center_parts(request)
+        ground = await parts.ground()
+        opened = await open_link(request.path_params["token"], book=parts.book, ring=parts.ring, ground=ground)
+        await unsubscribe(opened, Manner("one_click", {}), book=parts.book, ground=ground)
+        return Response("Unsubscribed.")
+
+    monkeypatch.setattr(one_click, "_show", hasty)
+    async with town_over(database, tmp_path / "data", worker=False) as town:
+        made = await links(town)
+        before = await contents(town)
+        await storm(town, [made[0]["unsubscribe_url"].removeprefix(town.parts.settings.public_url)], 1)
+        assert await contents(town) != before
 
 
 @pytest.mark.feature("S4", "H1")
