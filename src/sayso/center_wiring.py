@@ -8,7 +8,7 @@ from sayso.opening import Parts
 from sayso.store.center import PostgresPages
 from sayso.store.letters import PostgresLetters
 from sayso.store.messages import PostgresSent
-from sayso.web.api import center, center_texts
+from sayso.web.api import center, center_texts, references
 from sayso.web.center.parts import CenterParts
 from sayso.web.center.routes import center_router
 from sayso.web.center.showing import ShownPages
@@ -17,7 +17,7 @@ from sayso.web.center.showing import ShownPages
 def open_center(app: FastAPI, parts: Parts) -> None:
     """Opens people's own doors on an app, and those that say what they look like."""
     app.state.center = center_parts_of(parts)
-    for router in (center_router(), center.router, center_texts.router):
+    for router in (center_router(), center.router, center_texts.router, references.router):
         app.include_router(router)
 
 
@@ -36,6 +36,7 @@ def center_parts_of(parts: Parts) -> CenterParts:
         pages=pages,
         ground=parts.current.ground,
         showing=ShownPages(pages, parts.current.ground),
+        entries_within=pages.entries_within,
         house=house,
         embed_origins=lambda brand: settings.brand(brand).embed_origins,
     )

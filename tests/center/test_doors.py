@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from people import ADA, ONE_CLICK, PROMO, Town, town
 
-from sayso.rules.tokens import Link, Ring, Undo, sign_link, sign_undo
+from sayso.contracts.desk import SCOPES, Client, Grant
+from sayso.rules.tokens import Link, Ring, Undo, fingerprint, sign_link, sign_undo
 from sayso.rules.words import ANY, Scope
 from shares import Ran, patience, share
 
@@ -76,6 +77,8 @@ async def test_whatever_looks_changes_nothing(hub_town: Town, ran: Ran) -> None:
         assert set(statuses) <= {200, 204, 404, 405}
     assert await rows(hub_town) == before
     ran("G7 GETs", count)
+    assert (await hub_town.post(paths[0], ONE_CLICK)).status == 200
+    assert await rows(hub_town) != before, "what is compared would not notice a change"
 
 
 @pytest.mark.feature("G7")
@@ -112,7 +115,8 @@ async def test_one_click_comes_in_both_encodings_without_cookies_or_redirects(hu
     assert [one.fields["effect"] for one in await hub_town.entries()] == ["applied", "unchanged"]
 
 
-async def test_every_page_carries_the_headers_that_protect_it(hub_town: Town) -> None:
+async def test_every_page_carries_the_headers_that_protect_it(hub_town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     for path in await doors(hub_town):
         answer = await hub_town.get(path)
         if path.startswith(("/api/", "/preferences/logo")):
@@ -129,6 +133,9 @@ async def test_every_page_carries_the_headers_that_protect_it(hub_town: Town) ->
         assert "Set-Cookie" not in answer.headers and "Location" not in answer.headers
         assert "<script" not in answer.text and " style=" not in answer.text and ADA not in answer.text
         assert len(answer.text.encode()) < 30_000, path
+        assert path.split("/")[2].partition("?")[0][-20:] not in caplog.text, "a link was logged"
+    framed_save = await hub_town.save(await hub_town.link(), at="/form")
+    assert framed_save.status == 200 and "X-Frame-Options" not in framed_save.headers
 
 
 @pytest.mark.feature("S8")
@@ -296,3 +303,18 @@ async def test_a_link_can_be_asked_for_and_everybody_hears_the_same(hub_town: To
     page = await hub_town.get(f"/preferences/{ben}")
     assert (await hub_town.post(f"/preferences/{ben}", {"form": page.hidden(), "action": "fresh"})).status == 200
     assert len(await hub_town.parts.pool.fetch("SELECT kind FROM letter")) == 2
+
+
+async def test_a_reference_leads_back_to_its_entry(hub_town: Town) -> None:
+    token = await hub_town.link()
+    await hub_town.opts_in("promotional")
+    saved = (await hub_town.post(f"/api/v2/center/{token}", body={"stop": "brand"})).json["result"]
+    now = hub_town.parts.current.held.clock()
+    await hub_town.parts.desk.add_client(Client("cl_desk", "Desk", tuple(SCOPES), False, now), b"h" * 32)
+    await hub_town.parts.desk.keep_token(fingerprint("sst_desk"), Grant("cl_desk", ("audit:read",), False, now + 3_600_000_000))
+    headers = {"Authorization": "Bearer sst_desk"}
+    found = await hub_town.get(f"/api/v2/references/{saved['reference'].lower()}", headers=headers)
+    assert [one["entry"] for one in found.json["items"]] == saved["entries"]
+    assert (await hub_town.get("/api/v2/references/0000-0000-0000", headers=headers)).status == 404
+    assert (await hub_town.get("/api/v2/references/nothing", headers=headers)).status == 422
+    assert (await hub_town.get(f"/api/v2/references/{saved['reference']}")).status == 401

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sayso.flows.undo import undo
 from sayso.flows.unsubscribe import unsubscribe
 from sayso.opening import Parts, opened
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.center import is_on
+from sayso.rules.center import Place, Planned, is_on, planned
 from sayso.rules.decide import Choose, Voice
 from sayso.rules.gate import Ask
 from sayso.rules.subjects import CONTACT, Address
@@ -187,8 +187,6 @@ def told(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ground: Ground = run(parts.current.ground())
 
     def tell(plan: list[object], country: str) -> None:
-        from dataclasses import replace
-
         run(Story(parts, replace(ground, default_country=country), country).tell(plan))
 
     yield tell
@@ -201,3 +199,35 @@ def told(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @given(plan=steps, country=st.sampled_from(["US", "DE"]))
 def test_the_page_shows_what_the_gate_lets_through(told: Callable[[list[object], str], None], plan: list[object], country: str) -> None:
     told(plan, country)
+
+
+BACK = [
+    Save(ANY, fresh=True, keep=frozenset(KEYS)),
+    Save(ANY, fresh=True, keep=frozenset(), stop="company"),
+    Save(ANY, fresh=True, keep=frozenset(KEYS)),
+]
+
+
+def test_the_promise_notices_a_page_that_forgets_the_way_back(
+    told: Callable[[list[object], str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(BACK, "DE")
+
+    def forgetful(*asked: Any) -> Planned:
+        plan = planned(*asked)
+        return replace(plan, words=tuple(word for word in plan.words if not isinstance(word, Choose) or word.out))
+
+    monkeypatch.setattr("sayso.flows.choose.planned", forgetful)
+    with pytest.raises(AssertionError):
+        told(BACK, "DE")
+
+
+def test_the_promise_notices_a_page_that_takes_a_ticked_box_for_consent(
+    told: Callable[[list[object], str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def eager(choices: Any, until: Any, on: Any, place: Place) -> Planned:
+        return planned(choices, until, on, replace(place, fresh=True))
+
+    monkeypatch.setattr("sayso.flows.choose.planned", eager)
+    with pytest.raises(AssertionError):
+        told([Save(ANY, fresh=False, keep=frozenset(KEYS))], "DE")

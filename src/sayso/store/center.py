@@ -2,6 +2,7 @@
 
 import json
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -52,6 +53,11 @@ class PostgresPages:
         """Takes the draft away."""
         async with borrowed(self._pool) as connection:
             return await connection.fetchval(QUERIES["drop_draft"], revision) is not None
+
+    async def entries_within(self, shard: int, first: UUID, last: UUID) -> list[tuple[UUID, int]]:
+        """The entries of a shard between two ids, with when they were received."""
+        async with borrowed(self._pool) as connection:
+            return [(record["id"], record["at"]) for record in await connection.fetch(QUERIES["entries_within"], shard, first, last)]
 
     async def publish(self, version: int, held: DraftPages, catalogue: Catalogue, now: int) -> None:
         """Makes a draft live; `catalogue` is what is in force afterwards."""

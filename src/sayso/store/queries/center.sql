@@ -19,3 +19,7 @@ DELETE FROM page_draft WHERE revision = $1 OR $1 = 0 RETURNING revision;
 -- name: keep_pages
 -- Keeps a new version of the pages; the key refuses a version that is taken.
 INSERT INTO page_version (version, body, catalogue, at) VALUES ($1, $2, $3, $4);
+
+-- name: entries_within
+-- The entries of a shard between two ids: those of one millisecond, to find the one that a reference means.
+SELECT id, at FROM entry WHERE shard = $1 AND id BETWEEN $2 AND $3 ORDER BY id;

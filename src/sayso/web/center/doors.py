@@ -147,7 +147,8 @@ def blank(pages: Pages, brand: str) -> dict[str, Any]:
 def stranger(request: Request, name: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
     """A page for somebody nobody knows: nothing in it depends on who they are."""
     texts = spoken(request, Pages(), ANY)
-    return page(name, None, {**blank(Pages(), ANY), **values}, texts, status=status, headers=headers)
+    house = center_parts(request).house(ANY)
+    return page(name, None, {**blank(Pages(), ANY), "company": house.company, **values}, texts, status=status, headers=headers)
 
 
 def guarded(handle: Handler, methods: Sequence[str] = METHODS) -> Handler:

@@ -1,8 +1,9 @@
 """What people's own doors stand on; the wiring makes one a process and sets `app.state.center`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -38,6 +39,8 @@ class CenterParts:
     pages: PageStore
     ground: Callable[[], Awaitable[Ground]]
     showing: Showing
+    entries_within: Callable[[int, UUID, UUID], Awaitable[Sequence[tuple[UUID, int]]]]
+    """Entries of a shard between two ids, with when they were received."""
     house: Callable[[str], House]
     embed_origins: Callable[[str], tuple[str, ...]]
 

@@ -22,9 +22,8 @@ class BadWish(ValueError):
 
 def wish_of(form: Form, now: int) -> Wish:
     """The wish of a whole form. A stop says all there is to say. Raises BadWish."""
-    stop = form.one("stop")
-    if stop in ("brand", "company"):
-        return Wish(stop="company" if stop == "company" else "brand")
+    if stop := form.one("stop"):
+        return Wish(stop="brand" if stop == "brand" else "company")
     keep = frozenset(form.all("keep"))
     return Wish({key: key in keep for key in form.all("shown")}, pause_until=pause_of(form, now))
 
