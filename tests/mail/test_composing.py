@@ -95,6 +95,15 @@ def test_all_languages_have_the_same_texts_with_the_same_placeholders() -> None:
     assert set(read["en"]["categories"]) == {one.key for one in DEFAULT.refusable}
 
 
+@pytest.mark.feature("N3")
+def test_categories_are_called_what_the_pages_call_them() -> None:
+    for code in LANGUAGES:
+        pages = tomllib.loads((files("sayso.web.center") / "texts" / f"{code}.toml").read_text(encoding="utf-8"))["category"]
+        assert {one.key: texts_of(code).t(f"categories.{one.key}") for one in DEFAULT.refusable} == {
+            one.key: pages[one.key]["title"] for one in DEFAULT.refusable
+        }
+
+
 @pytest.mark.feature("H2")
 def test_long_links_in_headers_stay_in_one_piece() -> None:
     url = f"<https://sayso.example/u/1.k1.{'x' * 400}.{'y' * 22}>, <mailto:unsubscribe+{'a' * 24}@sayso.example?subject=unsubscribe>"

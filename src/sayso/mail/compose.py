@@ -31,10 +31,11 @@ _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that a letter tells: what it is and how it stands, and below it when and how it was said."""
+    """One thing that a letter tells: what it is and how it stands, and below it when and how it was said, and where it is found again."""
 
     text: str
     below: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _changed(change: Changed, draft: Draft, texts: Texts) -> Line:
         head = texts.t("line", what=_what(change.scope, draft, texts), state=texts.t(state))
     how = texts.t(f"how.{change.src}") if texts.has(f"how.{change.src}") else ""
     said = texts.t("said", moment=texts.moment(change.at), how=how) if how else texts.moment(change.at)
-    return Line(head, f"{said}. {texts.t('reference', reference=reference(change.entry))}")
+    return Line(head, f"{said}.", texts.t("reference", reference=reference(change.entry)))
 
 
 def _what(scope: Scope, draft: Draft, texts: Texts) -> str:
