@@ -6,7 +6,7 @@ from typing import Any
 from sayso.rules import view
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.times import format_time
-from sayso.rules.view import Reading
+from sayso.rules.view import Heard, Reading
 from sayso.rules.words import ANY, Scope
 
 
@@ -35,10 +35,10 @@ def document(
     now: int, window: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The document for one brand, or without one (None) for the whole company with a part per brand."""
-    place = brand or ANY
+    place, said = brand or ANY, view.heard(readings)
     until = view.paused_until(readings, place, now)
     body: dict[str, Any] = {"contact_id": who.contact_id, "email": who.email}
-    body.update(_choices(readings, catalogue, place, window))
+    body.update(_choices(said, catalogue, place, window))
     body.update(
         {
             "email_pref_last_updated": format_time(latest.at) if latest else None,
@@ -50,8 +50,8 @@ def document(
             "blacklisted": view.is_blacklisted(readings),
             "country": who.country,
             "always_sent": list(catalogue.always_sent),
-            "channels": _channels(readings, catalogue, place, window),
-            "brands": {} if brand else {b: _branded(readings, catalogue, b, now, window) for b in view.brands_of(readings)},
+            "channels": _channels(readings, said, catalogue, place, window),
+            "brands": {} if brand else {b: _branded(readings, said, catalogue, b, now, window) for b in view.brands_of(readings)},
             "version": version,
             "catalogue_version": catalogue.version,
         }
@@ -59,27 +59,27 @@ def document(
     return body
 
 
-def _choices(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
-    chosen = view.choices_shown(readings, catalogue, brand, "email", window)
+def _choices(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
+    chosen = view.choices_among(said, catalogue, brand, "email", window)
     return {
-        "email_opt_out_global": view.is_out(readings, brand, "email", window),
+        "email_opt_out_global": view.is_out_among(said, brand, "email", window),
         **{f"email_pref_{key}": choice for key, choice in chosen.items()},
     }
 
 
-def _branded(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, now: int, window: int) -> dict[str, Any]:
+def _branded(readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, now: int, window: int) -> dict[str, Any]:
     until = view.paused_until(readings, brand, now)
-    channels = _channels(readings, catalogue, brand, window)
-    return {**_choices(readings, catalogue, brand, window), "paused_until": format_time(until) if until else None, "channels": channels}
+    channels = _channels(readings, said, catalogue, brand, window)
+    return {**_choices(said, catalogue, brand, window), "paused_until": format_time(until) if until else None, "channels": channels}
 
 
-def _channels(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
+def _channels(readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for channel in view.channels_shown(readings):
-        entry: dict[str, Any] = {"opt_out": view.is_out(readings, brand, channel, window)}
+        entry: dict[str, Any] = {"opt_out": view.is_out_among(said, brand, channel, window)}
         if channel != "email":
-            said = view.choices_shown(readings, catalogue, brand, channel, window)
-            choices = {key: choice for key, choice in said.items() if choice != "not_set"}
+            named = view.choices_among(said, catalogue, brand, channel, window)
+            choices = {key: choice for key, choice in named.items() if choice != "not_set"}
             if choices:
                 entry["choices"] = choices
         shown[channel] = entry

@@ -19,19 +19,39 @@ class Reading:
     rows: tuple[State, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the rows of one reading say together, merged once for many questions: strong stamps, and weak opt-ins."""
+
+    strong: conflict.Register
+    weak: conflict.Register
+
+
+def heard(readings: tuple[Reading, ...]) -> tuple[Heard, ...]:
+    """What each reading says."""
+    return tuple(
+        Heard(conflict.merged(reading.rows, reading.contact), conflict.weak_of(reading.rows, reading.contact)) for reading in readings
+    )
+
+
 def choice_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> Choice:
     """The choice that stands for exactly one category (or, with category ``*``, one channel) of a scope.
 
     Any reading that is out makes it opted_out; broader opt-outs are not counted here, they have flags of their own.
     """
-    said = False
-    for reading in readings:
-        stamps = conflict.merged(reading.rows, reading.contact)
-        if any(out.at.scope.category == scope.category for out in conflict.standing(stamps, scope, window)):
+    return choice_among(heard(readings), scope, window)
+
+
+def choice_among(said: tuple[Heard, ...], scope: Scope, window: int) -> Choice:
+    """The same, of what was merged before."""
+    agreed = False
+    for one in said:
+        if not one.strong and not one.weak:
+            continue
+        if any(out.at.scope.category == scope.category for out in conflict.standing(one.strong, scope, window)):
             return "opted_out"
-        weak = conflict.weak_of(reading.rows, reading.contact)
-        said = said or conflict.consent(stamps, weak, scope, window) is not None
-    return "opted_in" if said else "not_set"
+        agreed = agreed or conflict.consent(one.strong, one.weak, scope, window) is not None
+    return "opted_in" if agreed else "not_set"
 
 
 def standing_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> list[tuple[Reading, conflict.Standing]]:
@@ -45,7 +65,13 @@ def standing_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> lis
 
 def is_out(readings: tuple[Reading, ...], brand: str, channel: str, window: int) -> bool:
     """Whether a whole channel of a brand is opted out; channel ``*`` asks for the opt-out of everything."""
-    return bool(standing_at(readings, Scope(brand, channel, ANY), window))
+    return is_out_among(heard(readings), brand, channel, window)
+
+
+def is_out_among(said: tuple[Heard, ...], brand: str, channel: str, window: int) -> bool:
+    """The same, of what was merged before."""
+    scope = Scope(brand, channel, ANY)
+    return any(conflict.standing(one.strong, scope, window) for one in said if one.strong)
 
 
 def word_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> Word:
@@ -95,4 +121,9 @@ def channels_shown(readings: tuple[Reading, ...]) -> tuple[str, ...]:
 
 def choices_shown(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
     """The choice for every refusable category of the catalogue, in its order."""
-    return {c.key: choice_at(readings, Scope(brand, channel, c.key), window) for c in catalogue.refusable}
+    return choices_among(heard(readings), catalogue, brand, channel, window)
+
+
+def choices_among(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
+    """The same, of what was merged before."""
+    return {c.key: choice_among(said, Scope(brand, channel, c.key), window) for c in catalogue.refusable}

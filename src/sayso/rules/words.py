@@ -1,7 +1,6 @@
 """The words of the field as values: scopes, channels, choices, sources and methods (glossary: docs/glossary.md)."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 ANY: Final = "*"
 
@@ -43,9 +42,8 @@ class UnknownChannel(ValueError):
     """A channel name that nobody defined; the message lists the valid ones."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
-    """What a choice is about: brand, channel and category, each a name or ``*``."""
+class Scope(NamedTuple):
+    """What a choice is about: brand, channel and category, each a name or ``*``. A tuple: every register is looked up by it."""
 
     brand: str
     channel: str
