@@ -34,12 +34,12 @@ def pairwise_window(state: State, entry: Entry) -> State:
 
 
 def weak_counts_as_strong(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, strong=True))
+    return fold(state, entry._replace(strong=True))
 
 
 def time_of_arrival(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, ts=entry.at))
+    return fold(state, entry._replace(ts=entry.at))
 
 
 def one_actor_for_all(state: State, entry: Entry) -> State:
-    return fold(state, replace(entry, by="anybody"))
+    return fold(state, entry._replace(by="anybody"))

@@ -4,7 +4,7 @@ Only decides; reading, locking and keeping are the store's. Losers are kept too:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sayso.rules import view
@@ -256,15 +256,16 @@ class _Hand:
         keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
         if self.said.refused:
             rule = self.said.refused
-            return "refused", rule, before, self.keep(replace(entry, effect="refused", rule=rule), keys)
+            return "refused", rule, before, self.keep(entry._replace(effect="refused", rule=rule), keys)
         if ahead:
-            return "quarantined", "opt_in_from_the_future", before, self.keep(replace(entry, rule="opt_in_from_the_future"), keys)
+            return "quarantined", "opt_in_from_the_future", before, self.keep(entry._replace(rule="opt_in_from_the_future"), keys)
         trial = dict(self.rows)
         for key in keys:
-            trial[key] = replace(trial[key], state=fold(trial[key].state, entry))
+            row = trial[key]
+            trial[key] = Row(row.sub, row.kind, fold(row.state, entry))
         after = view.choice_at(self.readings(trial), scope, self.window)
         effect, why = self.judged(entry, scope, before, after, trial)
-        written = self.keep(replace(entry, effect=effect, rule=rule or why), keys)
+        written = self.keep(entry._replace(effect=effect, rule=rule or why), keys)
         if strong and scope == Scope(ANY, "email", ANY):
             self.spread(entry, keys)
         return effect, rule or why, after, written
@@ -299,7 +300,7 @@ class _Hand:
         """Policy: (*, email, *) reaches ads and social; what lifts it lifts what was spread, no more."""
         for channel in SPREADS_TO:
             scope = Scope(ANY, channel, ANY)
-            copy = replace(entry, scope=scope, by=entry.by + SPREAD, rule="spread_from_email", old=self.seen(scope), effect="applied")
+            copy = entry._replace(scope=scope, by=entry.by + SPREAD, rule="spread_from_email", old=self.seen(scope), effect="applied")
             self.keep(copy, keys)
 
     def tie(self, word: Tie) -> None:
@@ -370,8 +371,8 @@ class _Hand:
             row = self.rows[key]
             x = (*entry.x, ("twin", ids[0])) if ids else entry.x
             at = max(self.received(), row.state.last_at + 1)
-            kept = replace(entry, id=self.new_id(row.sub), sub=row.sub, at=at, ts=min(entry.ts, at), x=x)
-            self.rows[key] = replace(row, state=fold(row.state, kept))
+            kept = entry._replace(id=self.new_id(row.sub), sub=row.sub, at=at, ts=min(entry.ts, at), x=x)
+            self.rows[key] = Row(row.sub, row.kind, fold(row.state, kept))
             self.entries.append(kept)
             ids.append(kept.id)
         return tuple(ids)

@@ -67,7 +67,9 @@ def _choices(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, window: 
     }
 
 
-def _branded(readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, now: int, window: int) -> dict[str, Any]:
+def _branded(
+    readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, now: int, window: int
+) -> dict[str, Any]:
     until = view.paused_until(readings, brand, now)
     channels = _channels(readings, said, catalogue, brand, window)
     return {**_choices(said, catalogue, brand, window), "paused_until": format_time(until) if until else None, "channels": channels}

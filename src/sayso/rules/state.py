@@ -111,7 +111,10 @@ _PARTS: Final = frozenset("rwlbsdpkc")
 
 def fold(state: State, entry: Entry) -> State:
     """The state after one more entry of the same subject. `version` moves only when what decides has moved."""
-    after = _applied(state, entry) if entry.effect in ("applied", "unchanged", "superseded", "stored") else state
+    counts = entry.effect in ("applied", "unchanged", "superseded", "stored")
+    if counts and entry.kind == "choice":
+        return _with_choice(state, entry)
+    after = _applied(state, entry) if counts else state
     moved = after is not state and _decisive(after) != _decisive(state)
     # Named one by one: replace() takes three times as long, and an audit folds every entry there is.
     return State(
@@ -131,8 +134,6 @@ def _decisive(state: State) -> tuple[object, ...]:
 
 def _applied(state: State, entry: Entry) -> State:
     match entry.kind:
-        case "choice":
-            return _with_choice(state, entry)
         case "block" if entry.act == "soft_bounce" and entry.new == "set":
             kept = sorted({*state.soft, (entry.ts, entry.id)}, reverse=True)[:SOFT_KEPT]
             return replace(state, soft=tuple(sorted(kept)))
@@ -160,19 +161,22 @@ def _applied(state: State, entry: Entry) -> State:
 
 
 def _with_choice(state: State, entry: Entry) -> State:
+    """The state after a choice, made at once: choices are what there is most of."""
     if entry.scope is None:
         raise ValueError(f"entry {entry.id} is a choice without a scope")
     at = At(entry.scope, entry.by, entry.about)
     stamp = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src, entry.since)
+    strong, weak, left = state.strong, state.weak, state.left
     if entry.strong:
-        left = state.left | {entry.scope} if stamp.out and entry.scope not in state.left else state.left
-        # Named one by one, as in fold: choices are what there is most of.
-        return State(
-            strong=_greatest(state.strong, at, stamp), weak=state.weak, left=left, blocks=state.blocks, soft=state.soft,
-            delivered=state.delivered, pauses=state.pauses, links=state.links, place=state.place, version=state.version,
-            length=state.length, last_at=state.last_at,
-        )  # fmt: skip
-    return replace(state, weak=_greatest(state.weak, at, stamp))
+        strong = _greatest(strong, at, stamp)
+        left = left | {entry.scope} if stamp.out and entry.scope not in left else left
+    else:
+        weak = _greatest(weak, at, stamp)
+    moved = strong is not state.strong or weak is not state.weak
+    return State(
+        strong=strong, weak=weak, left=left, blocks=state.blocks, soft=state.soft, delivered=state.delivered, pauses=state.pauses,
+        links=state.links, place=state.place, version=state.version + moved, length=state.length + 1, last_at=max(state.last_at, entry.at),
+    )  # fmt: skip
 
 
 def _with_kept(state: State, entry: Entry) -> State:
@@ -215,7 +219,10 @@ def to_bytes(state: State) -> bytes:
         "k": {other: list(link) for other, link in state.links.items()},
         "c": list(state.place) if state.place else None,
     }
-    return json.dumps({k: v for k, v in short.items() if v}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _WRITER.encode({k: v for k, v in short.items() if v}).encode()
+
+
+_WRITER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _rows(register: Mapping[At, Stamp]) -> list[list[str | int]]:
