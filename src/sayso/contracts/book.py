@@ -56,6 +56,8 @@ class Page:
 
     def linked(self, row: Row) -> tuple[Row, ...]:
         """The rows this one is linked to, the newest primary first."""
+        if not row.state.links:
+            return ()
         order = sorted(row.state.links.items(), key=lambda item: (item[1].primary, item[1].entry), reverse=True)
         return tuple(self.rows[sub] for sub, _ in order if sub in self.rows)
 
@@ -64,6 +66,8 @@ def readings_of(row: Row | None, linked: Sequence[Row]) -> tuple[Reading, ...]:
     """How a subject is read: a contact with each of its addresses, an address with each of its contacts."""
     if row is None:
         return (Reading("", ()),)
+    if not linked:
+        return (Reading(row.sub if row.kind == "contact" else "", (row.state,)),)
     if row.kind == "contact":
         return tuple(Reading(row.sub, (row.state, other.state)) for other in linked) or (Reading(row.sub, (row.state,)),)
     contacts = [other for other in linked if other.kind == "contact"]

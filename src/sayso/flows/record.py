@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -84,6 +84,9 @@ def recorded(said: Said, written: Written) -> Recorded:
     return Recorded(written.ruling, written.page, about, written.now, written.replayed, written.duplicate, written.shown)
 
 
+_WRITER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
+
 def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None) -> Act:
     """The act as the book takes it: the rows it needs and the pure judge over them."""
     if said.contact is None and said.address is None:
@@ -94,7 +97,7 @@ def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Re
     if memo is not None:
         client, name, fingerprint, render = memo
         kept = Memo(client, name, fingerprint, lambda written: render(recorded(said, written)))
-    personal = json.dumps({k: v for k, v in said.personal.items() if v is not None}, sort_keys=True, ensure_ascii=False)
+    personal = _WRITER.encode({k: v for k, v in said.personal.items() if v is not None})
     return Act(keys, lambda scene: _judge(said, lookalikes, scene, ground.window), personal, said.origin, said.seen, kept, said.shown)
 
 

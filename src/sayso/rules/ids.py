@@ -15,11 +15,21 @@ _MAX_MILLISECONDS = (1 << 48) - 1
 
 
 def uuid7(now_us: int, random10: bytes, shard: int) -> UUID:
-    """A new UUIDv7 of this microsecond and shard.
+    """A new UUIDv7 of this microsecond and shard; see `uuid7_text`."""
+    return UUID(int=_number(now_us, random10, shard))
+
+
+def uuid7_text(now_us: int, random10: bytes, shard: int) -> str:
+    """A new UUIDv7 of this microsecond and shard, written out: several a write, and most are only ever text.
 
     ``random10`` is ten random bytes (54 bits of them are used, the shard takes the last byte). Raises ValueError for a
     time outside 48 bits of milliseconds, another number of bytes, or a shard outside 0…255. Ids of one microsecond are unordered.
     """
+    text = f"{_number(now_us, random10, shard):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _number(now_us: int, random10: bytes, shard: int) -> int:
     if len(random10) != RANDOM_BYTES:
         raise ValueError(f"uuid7 needs {RANDOM_BYTES} random bytes, not {len(random10)}")
     if not 0 <= shard < SHARDS:
@@ -29,7 +39,7 @@ def uuid7(now_us: int, random10: bytes, shard: int) -> UUID:
         raise ValueError(f"{now_us} µs cannot be put into a UUIDv7")
     fraction = rest_us * 4096 // 1000
     chance = int.from_bytes(random10) & ((1 << 54) - 1)
-    return UUID(int=millisecond << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | chance << 8 | shard)
+    return millisecond << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | chance << 8 | shard
 
 
 def shard_of(entry_id: UUID) -> int:

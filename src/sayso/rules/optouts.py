@@ -208,7 +208,10 @@ def _stops(texts: Mapping[str, str], reading: Reading, region: str | None) -> tu
 
 def _channels(address: Address, channel: str) -> tuple[str, ...]:
     """The channels a row without any stops: all those that its address serves."""
-    return (channel,) if channel else tuple(name for name, kind in ADDRESS_KIND.items() if kind == address.kind)
+    return (channel,) if channel else _SERVED[address.kind]
+
+
+_SERVED: Final = {kind: tuple(name for name, one in ADDRESS_KIND.items() if one == kind) for kind in ADDRESS_KIND.values()}
 
 
 def _addresses(texts: Mapping[str, str], channel: str, region: str | None) -> list[Address]:

@@ -50,7 +50,11 @@ class PostgresBook:
 
     async def write_all(self, acts: Sequence[Act]) -> list[Answer]:
         """Keeps many acts, each as `write` does; what became of each, in order."""
-        return list(await asyncio.gather(*(self.write(act) for act in acts), return_exceptions=True))  # type: ignore[arg-type]  # only Exceptions are set
+        loop = asyncio.get_running_loop()
+        waiting: list[asyncio.Future[Written]] = [loop.create_future() for _ in acts]
+        for pair in zip(acts, waiting, strict=True):
+            self._waiting.put_nowait(pair)
+        return list(await asyncio.gather(*waiting, return_exceptions=True))  # type: ignore[arg-type]  # only Exceptions are set
 
     async def _write_groups(self) -> None:
         while True:

@@ -6,6 +6,8 @@ from typing import Any
 
 from sayso.contracts.book import Noted, Shown
 from sayso.rules import leaves
+from sayso.rules.decide import SPREADS_TO
+from sayso.rules.entries import Entry
 from sayso.rules.happenings import HIDDEN
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
@@ -26,8 +28,16 @@ async def read_names(connection: Connection, subs: Sequence[str], vault: Vault) 
     return names
 
 
+def is_own_word(entry: Entry) -> bool:
+    """Whether an entry counts for `latest`: an applied choice or pause that policy did not spread; the query latest_applied says the same."""
+    spread = entry.scope is not None and entry.scope.channel in SPREADS_TO and entry.rule == "spread_from_email"
+    return entry.kind in ("choice", "pause") and entry.effect == "applied" and not spread
+
+
 async def read_shown(connection: Connection, subs: Sequence[str], vault: Vault) -> Shown:
     """Names, and each subject's latest applied choice or pause."""
+    if not subs:
+        return Shown({}, {})
     places = shards_and_pseudonyms(sorted(set(subs)))
     records = await connection.fetch(QUERIES["latest_applied"], *places)
     latest = [noted(record, record["wrapped"], vault) for record in records]

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sayso.contracts.book import Act, Key, KeyReused, Page, Scene, Written
+from sayso.contracts.book import Act, Key, KeyReused, Noted, Page, Scene, Shown, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
 from sayso.rules.happenings import HIDDEN, event_column
-from sayso.rules.ids import RANDOM_BYTES, uuid7
+from sayso.rules.ids import RANDOM_BYTES, uuid7_text
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
 from sayso.rules.subjects import CONTACT
@@ -23,7 +23,7 @@ from sayso.store import memos
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
-from sayso.store.shown import read_shown
+from sayso.store.shown import is_own_word, read_shown
 from sayso.store.vault import Vault
 
 Answer = Written | Exception
@@ -41,11 +41,12 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A subject that nobody had recorded anything about: the parts of its row that never change, and its data key wrapped."""
+    """A subject that nobody had recorded anything about: what never changes of its row, its data key wrapped, and its name in clear."""
 
     kind: str
     sealed: bytes
     wrapped: bytes
+    name: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -65,6 +66,8 @@ class Desk:
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     work: dict[tuple[str, str], str] = field(default_factory=dict)
     again: dict[str, New] = field(default_factory=dict)
+    latest: dict[str, Noted] = field(default_factory=dict)
+    """The latest applied choice or pause of new subjects: of others the table knows more."""
 
 
 async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools) -> list[Answer]:
@@ -77,12 +80,12 @@ async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools)
         for n, act in open_acts:
             answers[n] = _judge(desk, act, tools, ticks)
         await _append(connection, desk)
-        await _show(connection, open_acts, answers, tools)
+        await _show(connection, desk, open_acts, answers, tools.vault)
         await memos.keep(connection, [(act, answers[n]) for n, act in open_acts], desk.now, tools.vault)
     return [answers[n] for n in range(len(acts))]
 
 
-async def _show(connection: Connection, acts: Sequence[tuple[int, Act]], answers: dict[int, Answer], tools: Tools) -> None:
+async def _show(connection: Connection, desk: Desk, acts: Sequence[tuple[int, Act]], answers: dict[int, Answer], vault: Vault) -> None:
     """Adds to the answers of acts that ask for it what a document over their rows needs: read once for the whole group."""
     wanted: set[str] = set()
     asking: dict[int, Written] = {}
@@ -93,7 +96,8 @@ async def _show(connection: Connection, acts: Sequence[tuple[int, Act]], answers
             about = answer.page.row(act.keys[0])
             wanted.update([about.sub, *about.state.links] if about else [])
     if wanted:
-        shown = await read_shown(connection, sorted(wanted), tools.vault)
+        read = await read_shown(connection, sorted(wanted - desk.new.keys()), vault)
+        shown = Shown({**read.names, **{sub: one.name for sub, one in desk.new.items()}}, {**read.latest, **desk.latest})
         answers.update({n: replace(answer, shown=shown) for n, answer in asking.items()})
 
 
@@ -105,7 +109,7 @@ class _Ticks:
 
     def new_id(self, sub: str) -> str:
         self.next += 1
-        return str(uuid7(self.next, self.chance(RANDOM_BYTES), int(sub[:2], 16)))
+        return uuid7_text(self.next, self.chance(RANDOM_BYTES), int(sub[:2], 16))
 
 
 async def _already(connection: Connection, acts: Sequence[Act], tools: Tools) -> Mapping[int, Answer]:
@@ -131,7 +135,7 @@ async def _already(connection: Connection, acts: Sequence[Act], tools: Tools) ->
 
 async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) -> Desk:
     """Locks every subject of the acts in (shard, id) order and reads what they are linked to; who is missing gets a row at the end."""
-    keys = {key: place_of(tools.pepper, key) for act in acts for key in act.keys}
+    keys = {key: place_of(tools.pepper, key) for key in {key: None for act in acts for key in act.keys}}
     order = sorted(set(keys.values()))
     records = await connection.fetch(QUERIES["lock_subjects"], [shard for shard, _ in order], [subject for _, subject in order])
     found = {(one.shard, one.id): one for one in map(held, records)}
@@ -178,8 +182,9 @@ def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, b
 def _named(key: Key, pseudonym: bytes, tools: Tools) -> tuple[New, bytes]:
     """What a subject gets with its first word, or with the first after an erasure: a data key, and its name under it."""
     data_key, wrapped = tools.vault.new_key(bound("subject_key", pseudonym))
-    sealed = tools.vault.seal(data_key, (key.given or key.value).encode(), bound("subject", pseudonym))
-    return New(key.kind, sealed, wrapped), data_key
+    name = key.given or key.value
+    sealed = tools.vault.seal(data_key, name.encode(), bound("subject", pseudonym))
+    return New(key.kind, sealed, wrapped, name), data_key
 
 
 async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int = 2) -> None:
@@ -236,10 +241,13 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[
     salt = tools.chance(SALT_BYTES)
     desk.lengths[sub] += 1
     commitment = leaves.commitment(salt, plain).hex()
-    act = "custom" if column.startswith(HIDDEN) else entry.act
     fields = leaf_fields(entry, ver=desk.lengths[sub], prev=desk.heads[sub].hex(), commitment=commitment)
-    leaf = leaves.build({**fields, "act": act})
+    if column.startswith(HIDDEN):
+        fields["act"] = "custom"
+    leaf = leaves.build(fields)
     desk.heads[sub] = leaf_hash(leaf)
+    if sub in desk.new and is_own_word(entry):
+        desk.latest[sub] = Noted(entry.id, sub, fields, json.loads(detail), None, entry.act)
     scope = entry.scope
     raw = bytes.fromhex(entry.id.replace("-", ""))
     return (
@@ -255,7 +263,7 @@ async def _append(connection: Connection, desk: Desk) -> None:
     if not changed and not desk.new:
         return
     saved = [_saved(desk, pseudonym.hex()) for pseudonym in changed]
-    made = sorted((*_saved(desk, sub), one.kind, bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.new.items())
+    made = sorted([(*_saved(desk, sub), one.kind, bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.new.items()])
     tasks = [(int(sub[:2], 16), UUID(spoke), bytes.fromhex(sub), origin) for (spoke, sub), origin in desk.work.items()]
     columns = (*_columns(desk.entries, 14), *_columns(saved, 7), *_columns(tasks, 4), *_columns(made, 11))
     await connection.execute(QUERIES["append"], desk.now, *columns)

@@ -1,7 +1,6 @@
 """Preferences of many contacts in one call (wire contract section 3): each item succeeds or fails by itself."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from sayso.web.describe import PROBLEM, door
 from sayso.web.errors import invalid
 from sayso.web.hub import Hub, hub_of
 from sayso.web.reading import contact_key, escaped, fingerprint, idempotency_key, read_object, strict_query
-from sayso.web.render import json_answer
+from sayso.web.render import json_bytes
 
 router = APIRouter(tags=["preferences"], dependencies=[Depends(strict_query)])
 LARGEST: Final = 1_000
@@ -64,13 +63,18 @@ async def write_many(request: Request, caller: Writer) -> Response:
     name, print_ = idempotency_key(request), fingerprint(request, body)
     repeats = [Repeat(f"{name}#{n}", print_) if name else None for n in range(len(items))]
     answers = await _in_turn(items, repeats, hub, caller, str(request.state.request_id))
-    status = 200 if all(answer["status"] == 200 for answer in answers) else 207
-    return json_answer({"items": answers}, status)
+    status = 200 if all(became == 200 for became, _ in answers) else 207
+    answer = b'{"items":[' + b",".join(said for _, said in answers) + b"]}"
+    return Response(answer, status, {"Cache-Control": "no-store"}, media_type="application/json")
 
 
-async def _in_turn(items: list[Any], repeats: list[Repeat | None], hub: Hub, caller: Caller, request_id: str) -> list[dict[str, Any]]:
+Item = tuple[int, bytes]
+"""What became of an item: its status and its JSON."""
+
+
+async def _in_turn(items: list[Any], repeats: list[Repeat | None], hub: Hub, caller: Caller, request_id: str) -> list[Item]:
     """Items about different contacts at the same time, those about one contact or address in their order."""
-    before: dict[str, asyncio.Task[dict[str, Any]]] = {}
+    before: dict[str, asyncio.Task[Item]] = {}
     tasks = []
     for n, item in enumerate(items):
         names = _subjects(item)
@@ -91,8 +95,8 @@ def _subjects(item: Any) -> set[str]:
 
 
 async def _one(
-    item: Any, n: int, repeat: Repeat | None, wait: set["asyncio.Task[dict[str, Any]]"], hub: Hub, caller: Caller, request_id: str
-) -> dict[str, Any]:
+    item: Any, n: int, repeat: Repeat | None, wait: set["asyncio.Task[Item]"], hub: Hub, caller: Caller, request_id: str
+) -> Item:
     if wait:
         await asyncio.wait(wait)
     contact_id = item.get("contact_id") if isinstance(item, dict) else None
@@ -100,8 +104,8 @@ async def _one(
         found = await say(_without_id(item, n), _key(item, n), hub=hub, caller=caller, repeat=repeat, at=f"#/items/{n}")
     except Exception as refusal:  # noqa: BLE001  every item answers for itself
         problem = errors.body_of(errors.from_exception(refusal), base=hub.public_url, request_id=request_id)
-        return {"contact_id": contact_id, **problem}
-    return _answered(found)
+        return int(problem["status"]), json_bytes({"contact_id": contact_id, **problem})
+    return found.status, _with_status(found)
 
 
 def _key(item: Mapping[str, Any], n: int) -> Key:
@@ -117,6 +121,6 @@ def _without_id(item: Any, n: int) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name != "contact_id"}
 
 
-def _answered(found: Answered) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(found.body)
-    return {**body, "status": found.status}
+def _with_status(found: Answered) -> bytes:
+    """The answer of a single call, which is an object, with its status as one more member."""
+    return b'%b,"status":%d}' % (found.body[:-1], found.status)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
+from pydantic_core import to_json
 
 from sayso.contracts.book import Key, StaleVersion, version_of
 from sayso.contracts.ground import Ground
@@ -16,7 +17,7 @@ from sayso.web.auth import Caller
 from sayso.web.errors import Problem, invalid
 from sayso.web.hub import Hub
 from sayso.web.reading import escaped, fingerprint, idempotency_key, if_match, read_object
-from sayso.web.render import etag, json_bytes, written
+from sayso.web.render import etag, written
 from sayso.web.voices import voice_of
 
 
@@ -56,7 +57,7 @@ async def say(
     )  # fmt: skip
 
     def render(done: Recorded) -> tuple[int, bytes]:
-        return 200, json_bytes({**(extra or {}), **written(done, wanted, ground, hub.ring)})
+        return 200, to_json({**(extra or {}), **written(done, wanted, ground, hub.ring)})
 
     # A refused request is not remembered: it may be mended and sent again under its key.
     memo = (caller.client_id, repeat.key, repeat.fingerprint, render) if repeat and not wanted.refused else None
