@@ -70,7 +70,10 @@ def to_log(logged: Logged) -> bytes:
         asked,
         RULEBOOK,
     ]
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
+    return _WRITER.encode(row).encode()
+
+
+_WRITER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def from_log(raw: bytes) -> Logged:

@@ -53,7 +53,10 @@ class Catalogue:
 
     def get(self, key: str) -> Category | None:
         """The category of this key, or None."""
-        return next((category for category in self.categories if category.key == key), None)
+        for category in self.categories:
+            if category.key == key:
+                return category
+        return None
 
     def category_of(self, message_type: str) -> Category | None:
         """The category that a message type belongs to; singular and plural, spaces, hyphens and case make no difference."""

@@ -55,7 +55,9 @@ class Person:
     @property
     def rows(self) -> tuple[State, ...]:
         """The rows judged together: the contact's and the address's."""
-        return tuple(row for row in (self.row, self.address) if row is not None)
+        if self.row is None:
+            return () if self.address is None else (self.address,)
+        return (self.row,) if self.address is None else (self.row, self.address)
 
     def with_other(self, other: State) -> tuple[State, ...]:
         """The rows judged together for another address of the contact."""
@@ -201,6 +203,8 @@ def pauses_of(rows: Iterable[State]) -> dict[str, Pause]:
 
 
 def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
+    if not any(row.pauses for row in (*person.rows, *person.linked, *person.lookalikes)):
+        return []
     said = list(pauses_of(person.rows).items())
     for other in person.linked:
         latest = pauses_of(person.with_other(other))

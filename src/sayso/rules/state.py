@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
+from pydantic_core import from_json
+
 from sayso.rules.entries import Entry
 from sayso.rules.words import Scope
 
@@ -235,27 +237,31 @@ def _rows(register: Mapping[At, Stamp]) -> list[list[str | int]]:
     )  # fmt: skip
 
 
+_NOTHING: Final[frozenset[Scope]] = frozenset()
+
+
 def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 0) -> State:
     """The state that `to_bytes` wrote. Raises ValueError on anything else: a state that cannot be read must never allow."""
     if not raw:
         return State(version=version, length=length, last_at=last_at)
     try:
-        short = json.loads(raw)
-        if short.keys() - _PARTS or type(short.get("d", 0)) is not int:
+        short = from_json(raw)
+        if not short.keys() <= _PARTS or type(short.get("d", 0)) is not int:
             raise TypeError("a part of it is not known here")
+        # Most rows have few of the parts, and a check reads two rows or more.
         return State(
-            strong=_register(short.get("r", ())),
-            weak=_register(short.get("w", ())),
-            left=frozenset(Scope(*scope) for scope in short.get("l", ())),
-            blocks={name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in short.get("b", {}).items()},
-            soft=tuple((ts, entry) for ts, entry in short.get("s", ())),
-            delivered=short.get("d", 0),
-            pauses={brand: Pause(*pause) for brand, pause in short.get("p", {}).items()},
-            links={other: Link(*link) for other, link in short.get("k", {}).items()},
-            place=Place(*short["c"]) if "c" in short else None,
-            version=version,
-            length=length,
-            last_at=last_at,
+            _register(short["r"]) if "r" in short else {},
+            _register(short["w"]) if "w" in short else {},
+            frozenset([Scope(*scope) for scope in short["l"]]) if "l" in short else _NOTHING,
+            {name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in short["b"].items()} if "b" in short else {},
+            tuple([(ts, entry) for ts, entry in short["s"]]) if "s" in short else (),
+            short.get("d", 0),
+            {brand: Pause(*pause) for brand, pause in short["p"].items()} if "p" in short else {},
+            {other: Link(*link) for other, link in short["k"].items()} if "k" in short else {},
+            Place(*short["c"]) if "c" in short else None,
+            version,
+            length,
+            last_at,
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as damaged:
         raise ValueError(f"state cannot be read: {damaged}") from damaged

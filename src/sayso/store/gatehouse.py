@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from sayso.contracts.gatehouse import Batch, Found, Query
 from sayso.rules.answer import Logged, from_log, to_log
 from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7
-from sayso.rules.state import State, from_bytes
+from sayso.rules.state import from_bytes
 from sayso.store.budgets import open_budgets
 from sayso.store.ending import ended
 from sayso.store.pool import Connection, borrowed
@@ -205,11 +204,6 @@ def _fail(batch: Sequence[_Waiting], why: Exception) -> None:
             one.answer.set_exception(why)
 
 
-@lru_cache(maxsize=4_096)
-def _state(raw: bytes, version: int, length: int, last_at: int) -> State:
-    return from_bytes(raw, version=version, length=length, last_at=last_at)
-
-
 def _row(record: Any) -> Row:
-    state = _state(record["state"], record["version"], record["length"], record["last_at"])
-    return Row(record["pseudonym"].hex(), record["kind"], state)
+    _, kind, pseudonym, version, length, last_at, state, _ = record
+    return Row(pseudonym.hex(), kind, from_bytes(state, version=version, length=length, last_at=last_at))
