@@ -28,7 +28,7 @@ entries = st.builds(
     id=st.uuids().map(str), sub=pseudonyms, kind=st.sampled_from(["choice", "block", "event"]), at=microseconds, ts=microseconds,
     act=words, src=words, by=words, via=words, effect=words, scope=st.one_of(st.none(), st.builds(Scope, words, words, words)),
     own=st.booleans(), strong=st.booleans(), rule=words, about=pseudonyms, old=words, new=words, until=microseconds, other=pseudonyms,
-    other_kind=words, primary=st.booleans(), method=words,
+    other_kind=words, primary=st.booleans(), method=words, since=microseconds,
     x=st.dictionaries(st.sampled_from(["a", "seal"]), st.one_of(words, microseconds)).map(lambda x: tuple(sorted(x.items()))),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ Subjects are named by `Key`; inside they are pseudonyms in hex, so that nothing 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sayso.rules.decide import NewId, Row, Ruling
 from sayso.rules.state import is_tombstone
@@ -28,8 +28,7 @@ class KeyReused(Exception):
     """An idempotency key came again with another request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """Names one subject: its kind and normalised value; `given` is how it was written, kept for showing and telling."""
 
     kind: str

@@ -8,7 +8,7 @@ between the two.
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -32,14 +32,18 @@ BATCHES: Final = 2
 LARGEST: Final = 1_000
 LINGER: Final = 0.001
 """Seconds a batch waits for more while callers come in crowds: a transaction shared by many costs each of them little."""
+LOOK: Final = 0.02
+"""Seconds between two looks for questions that have waited too long."""
 PATIENCE: Final = 0.4
 """Seconds after which an unanswered store counts as down: the caller is told within half a second (G1b)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     queries: Sequence[Query]
-    answer: "asyncio.Future[list[tuple[UUID, Logged]]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answer: "asyncio.Future[list[tuple[UUID, Logged]]]"
+    until: float
+    """When it is told that the store did not answer, on the event loop's clock."""
 
 
 class PostgresGatehouse:
@@ -52,6 +56,8 @@ class PostgresGatehouse:
         self._pool, self._pepper, self._chance, self._patience, self._doubt = pool, pepper, chance, patience, doubt
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
+        self._open: set[_Waiting] = set()
+        self._look: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Starts answering."""
@@ -62,6 +68,9 @@ class PostgresGatehouse:
         await ended(self._workers)
         while not self._waiting.empty():
             _fail([self._waiting.get_nowait()], Unavailable("the hub is shutting down"))
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
         """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over.
@@ -72,14 +81,24 @@ class PostgresGatehouse:
             return []
         if why := self._doubt():
             raise Unavailable(f"the store may not be believed: {why}")
-        waiting = _Waiting(queries)
+        loop = asyncio.get_running_loop()
+        # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
+        waiting = _Waiting(queries, loop.create_future(), loop.time() + self._patience + len(queries) / 1_000)
         self._waiting.put_nowait(waiting)
+        self._open.add(waiting)
+        if self._look is None:
+            self._look = loop.call_later(LOOK, self._give_up)
         try:
-            # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
-            async with asyncio.timeout(self._patience + len(queries) / 1_000):
-                return await waiting.answer
-        except TimeoutError as late:
-            raise Unavailable("the store did not answer in time") from late
+            return await waiting.answer
+        finally:
+            self._open.discard(waiting)
+
+    def _give_up(self) -> None:
+        """Tells everybody who has waited too long. One look for all: a timer for each question costs as much as reading it."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        _fail([one for one in self._open if one.until <= now], Unavailable("the store did not answer in time"))
+        self._look = loop.call_later(LOOK, self._give_up) if self._open else None
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""

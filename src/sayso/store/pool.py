@@ -32,8 +32,13 @@ async def open_pool(
         max_size=size,
         command_timeout=WAIT_SECONDS,
         timeout=WAIT_SECONDS,
+        reset=_as_it_is,
         server_settings={"application_name": application, "jit": "off"},
     )
+
+
+async def _as_it_is(_: Any) -> None:
+    """Nothing to undo between two users of a connection: whatever is set or locked here ends with its transaction."""
 
 
 @asynccontextmanager

@@ -64,13 +64,16 @@ class Asking:
 
         `known` is false where already the caller could not be looked up: then everything is denied without asking.
         """
+        named = {name for body in bodies for name in _campaign_in(body)}
         campaigns: Mapping[str, Campaign] = {}
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                ground = await self.current.ground()
-                campaigns = await self.campaigns.named({name for body in bodies for name in _campaign_in(body)})
-        except (Unavailable, TimeoutError):
-            ground, known = self.current.held, False
+        ground = self.current.held
+        if named or not self.current.fresh:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    ground = await self.current.ground()
+                    campaigns = await self.campaigns.named(named)
+            except (Unavailable, TimeoutError):
+                ground, known = self.current.held, False
         questions: list[Question] = []
         flaws: list[tuple[str, str]] = []
         for n, body in enumerate(bodies):

@@ -54,13 +54,18 @@ class TokenCache:
         self._held: dict[bytes, _Held] = {}
         self._asking: dict[bytes, asyncio.Task[Grant | None]] = {}
 
+    def fresh(self, token: str) -> Caller | None:
+        """Who this token belongs to, if it was looked up within the last second; None says nothing."""
+        held = self._held.get(fingerprint(token))
+        if held is None or self._monotonic() - held.asked_at >= FRESH_SECONDS:
+            return None
+        return _caller(held.grant, self._clock())
+
     async def lookup(self, token: str) -> Caller | None:
         """Who this token belongs to; None when it is unknown, expired or revoked. Raises Unavailable when nobody can tell."""
-        key = fingerprint(token)
-        held = self._held.get(key)
-        now = self._clock()
-        if held is not None and self._monotonic() - held.asked_at < FRESH_SECONDS:
-            return _caller(held.grant, now)
+        if (known := self.fresh(token)) is not None:
+            return known
+        key, now = fingerprint(token), self._clock()
         task = self._asking.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key, now))

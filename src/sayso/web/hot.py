@@ -1,7 +1,7 @@
 """The hot lane: pre-send checks as a plain ASGI route, before any framework work. Same answers and same errors as everywhere."""
 
 import asyncio
-import uuid
+import os
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sayso.contracts.book import Unavailable
 from sayso.web import errors
 from sayso.web.asking import LOOK_SECONDS, Asking, batch_of
-from sayso.web.auth import Caller, bearer, insufficient, unauthorized
+from sayso.web.auth import bearer, insufficient, unauthorized
 from sayso.web.envelope import BODY_LIMIT
 from sayso.web.errors import Problem, invalid
 from sayso.web.hub import Hub
@@ -21,6 +21,7 @@ from sayso.web.reading import object_of
 SINGLE: Final = "/api/v2/send_checks"
 BATCH: Final = "/api/v2/send_checks:batch"
 SCOPE: Final = "send_checks"
+HEADERS: Final = frozenset({b"authorization", b"content-type", b"x-request-id"})
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -35,8 +36,8 @@ class HotLane:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in (SINGLE, BATCH):
             await self._app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        request_id = errors.sane_request_id(headers.get(b"x-request-id")) or uuid.uuid4().hex
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in HEADERS}
+        request_id = errors.sane_request_id(headers.get(b"x-request-id")) or os.urandom(16).hex()
         rate: dict[str, str] = {}
         try:
             answer = await self._answer(scope, headers, receive, rate)
@@ -70,12 +71,13 @@ class HotLane:
         token = bearer(headers.get(b"authorization"))
         if token is None:
             raise unauthorized("", "Send an access token as `Authorization: Bearer …`; POST /oauth/token gives one.")
-        caller: Caller | None
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                caller = await self._hub.callers.lookup(token)
-        except (Unavailable, TimeoutError):
-            return False
+        caller = self._hub.callers.fresh(token)
+        if caller is None:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    caller = await self._hub.callers.lookup(token)
+            except (Unavailable, TimeoutError):
+                return False
         if caller is None:
             raise unauthorized("invalid_token", "The access token is unknown, expired or revoked.")
         if SCOPE not in caller.scopes:

@@ -30,6 +30,11 @@ class Current:
         """The ground as last read, without asking: for doors that answer while the store is down."""
         return self._ground
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the catalogue was read within the last second, so that `held` is what `ground` would give."""
+        return self._read_at is not None and self._monotonic() - self._read_at < FRESH_SECONDS
+
     async def ground(self) -> Ground:
         """The ground with the catalogue in force. Raises Unavailable."""
         at = self._monotonic()
