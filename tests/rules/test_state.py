@@ -150,7 +150,7 @@ def test_lifting_soft_bounces_is_not_one_more() -> None:
 def test_what_was_not_accepted_changes_nothing_but_the_place_in_the_chain(effect: str) -> None:
     state = folded([choice(1, PROMO, out=True)])
     for one in (choice(2, PROMO, out=False), entry(2, "pause", until=9), entry(2, "place", new="US")):
-        after = fold(state, replace(one, effect=effect))
+        after = fold(state, one._replace(effect=effect))
         assert (after.version, after.length) == (state.version, 2)
         assert to_bytes(after) == to_bytes(state)
 

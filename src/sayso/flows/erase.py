@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -121,7 +121,7 @@ def _denied(scene: Scene, named: Mapping[str, Key], lookalikes: Sequence[Key], v
             twin = entry.id if is_contact else first.get(entry.act, entry.id)
             first.setdefault(entry.act, twin)
             is_copy = twin != entry.id and "twin" not in dict(entry.x)
-            entries.append(replace(entry, x=(*entry.x, ("twin", twin))) if is_copy else entry)
+            entries.append(entry._replace(x=(*entry.x, ("twin", twin))) if is_copy else entry)
     return Ruling(tuple(entries), {sub: rows[sub] for sub in {entry.sub for entry in entries}}, ())
 
 
