@@ -232,7 +232,7 @@ def test_a_chain_that_was_erased_takes_no_further_leaf() -> None:
     leaf = leaves.build(leaf_fields(last, ver=1, prev="", commitment=""))
     ended = replay(Link(ADDRESS), leaf, (0, 0))
     assert ended.problems == ()
-    more = replace(last, id="019a0000-0000-7000-8000-000000000002", at=NOW + 5, act="custom", kind="event")
+    more = last._replace(id="019a0000-0000-7000-8000-000000000002", at=NOW + 5, act="custom", kind="event")
     late = replay(ended.link, leaves.build(leaf_fields(more, ver=2, prev=ended.link.head.hex(), commitment="")), (0, 1))
     assert late.problems == ("its chain had ended with an erasure",)
 
