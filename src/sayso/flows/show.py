@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sayso.contracts.book import Book, Key, Page, Shown, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -73,6 +73,10 @@ def _country(rows: Iterable[Row]) -> str | None:
     return None
 
 
+STOPS_ALL: Final = {"blacklist": "blacklisted", "erasing": "unknown_state", "erased": "unknown_state"}
+"""Blocks that stop everything on every channel, and the codes that checks give for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """Something that still denies: whose row it stands in, its code and scope, since when, by which entry."""
@@ -108,9 +112,9 @@ def _blocks(row: Row, scope: Scope) -> Iterable[Blocker]:
     reaches = scope.channel == ANY or ADDRESS_KIND.get(scope.channel) == row.kind
     channel = next((name for name, kind in ADDRESS_KIND.items() if kind == row.kind), ANY)
     for name in view.blocks_of(row.state):
-        if name == "blacklist":
+        if name in STOPS_ALL:
             mark = row.state.blocks[name]
-            yield Blocker(_side(row), "blacklisted", Scope(ANY, ANY, ANY), mark.ts, mark.entry)
+            yield Blocker(_side(row), STOPS_ALL[name], Scope(ANY, ANY, ANY), mark.ts, mark.entry)
         elif reaches:
             ts, entry = _since(row.state, name)
             yield Blocker(_side(row), name, Scope(ANY, channel, ANY), ts, entry)

@@ -28,7 +28,7 @@ RULES: Final = {
 }
 BLOCKS: Final = {
     "hard_bounce": "Address does not exist", "soft_bounce": "Mail came back for now", "complaint": "Reported as spam",
-    "blacklist": "On the blacklist", "carrier_stop": "Stopped at the carrier",
+    "blacklist": "On the blacklist", "carrier_stop": "Stopped at the carrier", "erasing": "Wants to be forgotten", "erased": "Was forgotten",
 }  # fmt: skip
 EVENTS: Final = {
     "mail.open": "Opened a mail", "mail.click": "Clicked in a mail", "mail.delivered": "A mail was delivered",
@@ -145,6 +145,10 @@ def moment(noted: Noted, catalogue: Catalogue, names: Mapping[str, str], actors:
             title = f"Country: {new}"
         case "event":
             title = EVENTS.get(noted.act, noted.act)
+        case "kept":
+            title, tone = "Stops that outlived forgetting", "stop"
+        case "rights":
+            title = "Everything held was handed out" if noted.act == "data_exported" else noted.act
     effect = str(fields["effect"])
     return Moment(
         noted.id, int(fields["ts"]), title, tone if effect not in LOST else "still",
