@@ -3,7 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+import structlog
+
 from sayso.contracts.feed import Feed
+from sayso.flows.alert_bursts import alert_bursts
 from sayso.flows.ask_meant import ask_meant
 from sayso.flows.watch_bursts import KEPT, watch_bursts
 from sayso.opening import Parts, microseconds
@@ -13,7 +16,10 @@ from sayso.store.letters import PostgresLetters
 from sayso.web.api.bursts import BurstParts
 from sayso.web.health import Count
 
+log = structlog.get_logger("sayso.bursts")
+
 WATCH_EVERY: Final = 1.0
+ALERT_EVERY: Final = 5.0
 FORGET_EVERY: Final = 300.0
 
 
@@ -52,8 +58,13 @@ def burst_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[flo
         more = await ask_meant(bursts=bursts, letters=letters, book=parts.book, ground=await parts.current.ground())
         return 0.0 if more else WATCH_EVERY
 
+    async def alert() -> float:
+        if found := await alert_bursts(bursts=bursts, book=parts.book, ground=await parts.current.ground()):
+            log.warning("opt-outs look like a machine's", bursts=found, fix="sayso bursts list")
+        return ALERT_EVERY
+
     async def forget() -> float:
         await bursts.forget(microseconds() - KEPT)
         return FORGET_EVERY
 
-    return ("watch bursts", watch), ("ask whether it was meant", ask), ("forget signs", forget)
+    return ("watch bursts", watch), ("ask whether it was meant", ask), ("alert of bursts", alert), ("forget signs", forget)

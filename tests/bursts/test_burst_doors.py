@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from town import Town, eventually
+from town import Town, eventually, receiver
 
 from database import apart
 from operators import Sayso
@@ -16,6 +16,8 @@ from sayso.settings import read
 
 SCANNER = "Mozilla/5.0 (compatible; Barracuda Sentinel (EE))"
 ID = UUID(int=7)
+SLOW = 40
+"""Seconds that a busy machine may need for what takes one."""
 
 
 def pressed(n: int) -> dict[str, Any]:
@@ -35,7 +37,7 @@ async def burst_of(town: Town, count: int = 3) -> Any:
         found = (await town.ok("GET", "/api/v2/bursts"))["items"]
         return found if sum(one["people"] for one in found) == count else None
 
-    [found] = await eventually(look)
+    [found] = await eventually(look, SLOW)
     return found
 
 
@@ -61,12 +63,26 @@ async def test_an_operator_sees_the_evidence_and_asks_the_people_once(town: Town
         offer = (await town.ok("GET", f"/api/v2/bursts/{found['id']}"))["offer"]
         return offer if offer["waiting"] == 0 else None
 
-    assert (await eventually(asked))["asked"] == 3
+    assert (await eventually(asked, SLOW))["asked"] == 3
     assert await town.parts.pool.fetchval("SELECT count(*) FROM letter WHERE kind = 'offer'") == 3
     status, again = await town.call("POST", f"/api/v2/bursts/{found['id']}/offer", {"reason": "once more"})
     assert (status, again["code"], again["rule"]) == (409, "change_refused", "offered_once")
     _, metrics = await town.call("GET", "/metrics", scopes="")
     assert b"sayso_suspected_optouts_total 3.0" in metrics
+
+
+@pytest.mark.feature("S4")
+async def test_webhooks_hear_the_alert(town: Town) -> None:
+    async with receiver() as shop:
+        await town.webhook(shop, events=["alert.raised"])
+        found = await burst_of(town)
+        await town.parts.pool.execute("UPDATE link_opt_out SET at = at - 120000000")
+
+        async def raised() -> Any:
+            return shop.of("alert.raised")
+
+        [alert] = await eventually(raised, SLOW)
+        assert (alert["data"]["burst"], alert["data"]["alert"], alert["data"]["people"]) == (found["id"], "suspected_opt_outs", 3)
 
 
 async def test_two_operators_at_once_ask_once(town: Town) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hub import Hub, person, tools
 from sayso.contracts.book import Key
 from sayso.contracts.letters import Letter, Offer
+from sayso.flows.alert_bursts import alert_bursts
 from sayso.flows.ask_meant import OPEN_FOR, ask_meant
 from sayso.flows.offer_undo import AlreadyOffered, NoSuchBurst, offer_undo
 from sayso.flows.record import Recorded, Said, record
@@ -224,6 +225,23 @@ async def test_who_said_something_newer_is_not_asked_and_later_opt_outs_are_a_bu
     await watch.stop(9)
     await watch.look()
     assert [one.burst.people for one in await watch.found()] == [1, 3]
+
+
+@pytest.mark.feature("S4")
+async def test_the_ledger_tells_of_a_burst_once_nobody_joins_it_any_more(watch: Watch) -> None:
+    for n in range(3):
+        await watch.stop(n)
+    await watch.look()
+
+    async def told(later: int) -> int:
+        ground = replace(watch.hub.ground, clock=lambda: time.time_ns() // 1000 + later)
+        return await alert_bursts(bursts=watch.bursts, book=watch.hub.book, ground=ground)
+
+    assert [await told(0), await told(2 * MINUTE), await told(3 * MINUTE)] == [0, 1, 0]
+    await watch.hub.pool.execute(PLACE, 0)
+    [entry] = [one for one in await watch.feed(0).read(0, 500) if one.act == "burst_found"]
+    assert entry.detail is not None
+    assert (entry.detail["alert"], entry.detail["people"], entry.detail["networks"]) == ("suspected_opt_outs", 3, 1)
 
 
 async def test_neither_networks_nor_agents_nor_hosts_stand_in_the_tables(watch: Watch) -> None:

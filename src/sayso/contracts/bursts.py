@@ -125,6 +125,12 @@ class Bursts(Protocol):
     async def burst(self, burst: UUID) -> Burst | None:
         """One burst."""
 
+    async def untold(self, since: int) -> list[Burst]:
+        """Bursts that nobody was told of yet, and that nobody joined since."""
+
+    async def told(self, burst: UUID, entry: str) -> None:
+        """Notes the ledger's entry that told of a burst."""
+
     async def members(self, burst: UUID, limit: int) -> list[Member]:
         """Its marked opt-outs, earliest first."""
 

@@ -23,6 +23,7 @@ DEADLINE: Final = 45 * SECOND
 RECEIVED: Final = "event.received"
 BLOCKED: Final = "address.blocked"
 ERASED: Final = "contact.erased"
+ALERT: Final = "alert.raised"
 
 
 async def emit(
@@ -32,7 +33,7 @@ async def emit(
 
     `webhook-id` is the entry's id, the same over all retries. Raises Unavailable.
     """
-    if not any(hears_of(connection, kind) for kind in (RECEIVED, BLOCKED, ERASED)):
+    if not any(hears_of(connection, kind) for kind in (RECEIVED, BLOCKED, ERASED, ALERT)):
         return False
     place = await feed.place(connection.id)
     if place.due_at > ground.clock():
@@ -106,6 +107,8 @@ def _event(one: Fed, connection: Connection) -> tuple[str, dict[str, Any]] | Non
         return BLOCKED, {**tidings.event_data(fields, one.detail, BLOCKED), "block": fields["act"]}
     if tidings.erases(fields) and ERASED in wanted:
         return ERASED, {"accepted_at": format_time(fields["ts"]), "entry": fields["id"]}
+    if tidings.alerts(fields):
+        return (ALERT, {**(one.detail or {}), "timestamp": format_time(fields["ts"]), "entry": fields["id"]}) if ALERT in wanted else None
     name = tidings.event_name(fields, one.act)
     names = connection.settings.texts("names")
     if name is None or RECEIVED not in wanted or (names and name not in names):
@@ -119,7 +122,7 @@ def hears_of(connection: Connection, kind: str) -> bool:
 
 
 def _wanted(connection: Connection) -> frozenset[str]:
-    return frozenset(connection.settings.texts("events") or (RECEIVED, BLOCKED, ERASED))
+    return frozenset(connection.settings.texts("events") or (RECEIVED, BLOCKED, ERASED, ALERT))
 
 
 def _change(one: Fed, kind: str, data: Mapping[str, Any]) -> Change:

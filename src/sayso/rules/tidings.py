@@ -9,6 +9,8 @@ from sayso.rules.words import ANY
 
 BLOCKING: Final = frozenset({"hard_bounce", "complaint", "blacklist", "carrier_stop"})
 """Blocks that each stop something at once; a single soft bounce does not, only a streak of them."""
+BURST_FOUND: Final = "burst_found"
+"""The hub noticed opt-outs that look like a machine's."""
 _TYPES: Final = {
     "choice": "preferences.changed",
     "pause": "preferences.paused",
@@ -45,6 +47,11 @@ def blocks(fields: Mapping[str, Any]) -> bool:
 def erases(fields: Mapping[str, Any]) -> bool:
     """Whether an entry accepts that somebody is to be forgotten: whoever holds anything of them has to forget it too."""
     return bool(fields["t"] == "block" and fields["act"] == "erasing")
+
+
+def alerts(fields: Mapping[str, Any]) -> bool:
+    """Whether an entry is something that a person should look at."""
+    return bool(fields["t"] == "config" and fields["act"] == BURST_FOUND)
 
 
 def is_copy(fields: Mapping[str, Any]) -> bool:

@@ -95,6 +95,17 @@ class PostgresBursts:
             row = await borrow.fetchrow(QUERIES["bursts"], None, burst, 1)
         return _burst(row) if row else None
 
+    async def untold(self, since: int) -> list[Burst]:
+        """Bursts to tell of."""
+        async with borrowed(self._pool) as borrow:
+            ids = [row["id"] for row in await borrow.fetch(QUERIES["bursts_to_tell"], since)]
+            return [_burst(await borrow.fetchrow(QUERIES["bursts"], None, one, 1)) for one in ids]
+
+    async def told(self, burst: UUID, entry: str) -> None:
+        """Notes who told of a burst."""
+        async with borrowed(self._pool) as borrow:
+            await borrow.execute(QUERIES["burst_told"], burst, UUID(entry))
+
     async def members(self, burst: UUID, limit: int) -> list[Member]:
         """The opt-outs of a burst."""
         async with borrowed(self._pool) as borrow:

@@ -23,11 +23,13 @@ CREATE INDEX link_opt_out_of ON link_opt_out (burst) WHERE burst IS NOT NULL;
 CREATE TABLE burst (
     id uuid PRIMARY KEY,                   -- version 7
     found_at bigint NOT NULL,
+    alert uuid,                            -- the entry that told of it, once nobody joined it any more
     offered_at bigint,                     -- nobody joins it any more
     offered_by text,
     offer uuid,                            -- the entry that keeps who offered, and why
     settled boolean NOT NULL DEFAULT false -- everybody was asked
 );
+CREATE INDEX burst_to_tell ON burst (found_at) WHERE alert IS NULL;
 CREATE INDEX burst_to_ask ON burst (offered_at) WHERE offered_at IS NOT NULL AND NOT settled;
 
 CREATE TABLE burst_cursor (

@@ -75,6 +75,16 @@ FROM (SELECT * FROM burst WHERE ($1::uuid IS NULL OR id < $1) AND ($2::uuid IS N
 JOIN link_opt_out l ON l.burst = b.id
 GROUP BY b.id, b.found_at, b.offered_at, b.offered_by, b.offer ORDER BY b.id DESC;
 
+-- name: bursts_to_tell
+-- Bursts that nobody was told of and that nobody joined since a moment, oldest first.
+-- every shard: a burst is about everybody
+SELECT b.id FROM burst b WHERE b.alert IS NULL AND NOT EXISTS (SELECT FROM link_opt_out l WHERE l.burst = b.id AND l.at >= $1)
+ORDER BY b.found_at LIMIT 100;
+
+-- name: burst_told
+-- Notes the entry that told of a burst.
+UPDATE burst SET alert = $2 WHERE id = $1;
+
 -- name: burst_members
 -- The marked opt-outs of a burst with their entries, earliest first; `$2` null for all people, else only one's.
 SELECT l.person, l.address, l.after, l.scanner, e.id, e.sub, e.act, e.leaf, d.sealed, k.wrapped, NULL::bigint AS seq
