@@ -14,7 +14,7 @@ CODE := src tests scripts $(wildcard bench) $(wildcard examples)
 
 export PYTHON
 
-.PHONY: help run test check bench features docs constraints connector install install-test clean
+.PHONY: help run test check bench features docs pictures constraints connector install install-test clean
 
 help: ## show what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ docs: install-test ## write the reference pages and docs/openapi.json from the c
 	@.venv/bin/python scripts/openapi.py
 	@.venv/bin/python scripts/docs.py
 	@.venv/bin/python scripts/cli_reference.py
+
+pictures: install-test ## take the pictures of people's own pages anew (docs/images/center-*.png)
+	@SAYSO_SCREENSHOTS=1 .venv/bin/python -m pytest -q tests/browser/test_center.py -k pictures
 
 constraints: install-test ## write the versions installed now into constraints.txt
 	@scripts/constraints.sh

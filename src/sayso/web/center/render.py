@@ -1,5 +1,6 @@
 """Pages as text: from values and a language to HTML that needs nothing else. No request, clock or store is known here."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ PAGES: Final = (
     "forget", "trouble",
 )  # fmt: skip
 PAUSE_DAYS: Final = (30, 60, 90)
-LINES: Final = 25
+LINES: Final = 15
 """How many lines of a history a page shows: it stays small; the download has all of them."""
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -31,9 +32,12 @@ _ENVIRONMENT: Final = Environment(
 _UNSAID: Final[Mapping[str, Any]] = {
     "links": {}, "form": "", "reason_form": "", "look": Look(), "languages": (), "errors": (), "given": {}, "kept": None,
     "embedded": False, "company": "", "chosen": None, "category": None, "why": None, "undone": None, "asked": (), "expired": False,
-    "kind": "", "undo_url": "", "undo_form": "", "named": {}, "reasons": REASONS, "thanked": False, "accepted_at": None, "reference": "",
+    "kind": "", "undo_url": "", "undo_form": "", "named": {}, "reasons": REASONS, "thanked": False, "accepted_at": None, "reference": "", "privacy_url": "",
 }  # fmt: skip
 """What a page that is not told otherwise goes by."""
+
+
+_NOWHERE: Final = dict.fromkeys(("save", "page", "why", "fresh", "data", "forget", "undo", "confirm"), "")
 
 
 def render_page(name: str, presented: Presented | None, values: Mapping[str, Any], texts: Texts) -> str:
@@ -41,7 +45,7 @@ def render_page(name: str, presented: Presented | None, values: Mapping[str, Any
     said = {**_UNSAID, **values}
     words = _Words(texts, said["named"])
     known = {
-        "p": presented, "name": name, "lang": texts.language, "dir": texts.direction, "texts": texts, "t": words.t, "plain": texts.t,
+        "links": {**_NOWHERE, **said["links"]}, "p": presented, "name": name, "lang": texts.language, "dir": texts.direction, "texts": texts, "t": words.t, "plain": texts.t,
         "has": texts.has, "moment": texts.moment, "day": texts.day, "seconds": texts.seconds, "of": _of_catalogue(texts), "called": words.called,
         "titles": words.titles, "company": (presented.company if presented else "") or said["company"], "styles": _styles(),
         "colours": _colours(said["look"]), "LANGUAGES": LANGUAGES, "PAUSE_DAYS": PAUSE_DAYS, "LINES": LINES, "ANY": ANY, "PAUSE": PAUSE,
@@ -94,9 +98,9 @@ def _isolated(given: object) -> Markup:
 
 @lru_cache(maxsize=1)
 def _styles() -> Markup:
-    """The sheet of every page, as the policy of the page names it by its hash."""
-    lines = (line.strip() for line in (HERE / "center.css").read_text("utf-8").splitlines())
-    return Markup("\n".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/"))))  # noqa: S704 - our own file
+    """The sheet of every page without what only its readers need; the policy of the page names it by its hash."""
+    text = re.sub(r"/\*.*?\*/", "", (HERE / "center.css").read_text("utf-8"), flags=re.DOTALL)
+    return Markup(re.sub(r"\s*([{}])\s*|([;:,])\s+", r"\1\2", text).replace(";}", "}").strip())  # noqa: S704 - our own file
 
 
 def _colours(look: Look) -> Markup:
