@@ -1,5 +1,6 @@
 """G6: after a completed erasure nothing of a person is left in any byte of the data folder; the ledger verifies; they are still denied."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -21,7 +22,9 @@ from sayso.keys import destroy_old, exchange
 from sayso.opening import compare_log, erasures_of, opened
 from sayso.settings import read
 from sayso.store.rewrap import rewrap
+from shares import Ran, patience, share
 
+BATCH = 100
 pytestmark = pytest.mark.feature("L6", "S7", "L5")
 
 
@@ -136,6 +139,33 @@ async def test_no_byte_of_the_data_folder_tells_of_somebody_who_was_erased(
         await eventually(lambda: sound(town))
     said = caplog.text + "".join(capfd.readouterr())
     assert ada.token not in said and bea.token not in said
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(patience(180))
+async def test_of_a_crowd_that_is_forgotten_nobody_is_found_and_nobody_is_allowed(folder: Path, ran: Ran) -> None:
+    crowd, name = share("G6 erasures"), f"zq{secrets.token_hex(4)}crowd"
+    async with own_town(folder) as town:
+        for start in range(0, crowd, BATCH):
+            people = range(start, min(start + BATCH, crowd))
+            items = [{"contact_id": f"{name}{n}", "email": f"{name}{n}@example.com", "email_pref_events": "opted_in"} for n in people]
+            await town.ok("POST", "/api/v2/email_preferences:batch", {"items": items}, scopes="email_preferences")
+            await asyncio.gather(*(forget(town, f"{name}{n}", f"why {name}{n}") for n in people))
+
+        async def all_done() -> bool:
+            return await town.parts.pool.fetchval("SELECT count(*) FROM erasure WHERE state = 'completed'") == crowd
+
+        await eventually(all_done, 60 + crowd)
+        assert await erasures_of(town.parts).sweep()
+        await checkpoint(town.parts)
+        assert plain_hits(folder, [name]) == [] and await table_hits(town.parts.dsn, [name]) == []
+        for start in range(0, crowd, BATCH):
+            asked = [{"address": f"{name}{n}@example.com"} for n in range(start, min(start + BATCH, crowd))]
+            body = {"defaults": {"channel": "email", "category": "events", "country": "US"}, "items": asked}
+            answers = await town.ok("POST", "/api/v2/send_checks:batch", body, scopes="send_checks")
+            assert [one for one in answers["items"] if one["allowed"]] == []
+        assert (await eventually(lambda: sound(town), 60 + crowd)).erased == 2 * crowd
+    ran("G6 erasures", crowd)
 
 
 async def test_twin_a_plain_delete_forgets_the_stop_and_keeps_the_key(folder: Path) -> None:
