@@ -14,7 +14,6 @@ from sayso.contracts.spokes import Accuracy, Connection
 _UNREADY: Final[dict[int | str, dict[str, Any]]] = {503: {"content": {"text/plain": {}}, "description": "Why checks are denied just now."}}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Count:
     """A number of another part, counted up for ever (without its `_total`); by the values of `label`, under "" where it has none."""
@@ -29,8 +28,7 @@ class Count:
 
 def health_router(
     *, unready: Callable[[], Awaitable[str]], accuracy: Callable[[], Awaitable[list[Accuracy]]],
-    connections: Callable[[], Awaitable[list[Connection]]], log: LogReader,
-    counts: Sequence[Count] = (),
+    connections: Callable[[], Awaitable[list[Connection]]], log: LogReader, counts: Sequence[Count] = (),
 ) -> APIRouter:  # fmt: skip
     """The routes; `unready` says why checks can only be denied ("" when they can be answered)."""
     router = APIRouter(tags=["health"])
@@ -74,9 +72,14 @@ def health_router(
             lag.labels(name).set(row.oldest_lag / 1_000_000)
         size.set(signed.size if signed else 0)
         for count, numbers in counted:
-            meter = (Gauge if count.gauge else Counter)(count.name, count.help, [count.label] if count.label else [], registry=registry)
-            for value, number in numbers.items():
-                (meter.labels(value) if count.label else meter).inc(number)
+            _meter(count, numbers, registry)
         return generate_latest(registry)
 
     return router
+
+
+def _meter(count: Count, numbers: Mapping[str, int], registry: CollectorRegistry) -> None:
+    """Puts another part's numbers into the registry."""
+    meter = (Gauge if count.gauge else Counter)(count.name, count.help, [count.label] if count.label else [], registry=registry)
+    for value, number in numbers.items():
+        (meter.labels(value) if count.label else meter).inc(number)
