@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from sayso.cli import app
@@ -36,7 +37,10 @@ Sayso = Callable[..., Done]
 
 
 def invoke(*arguments: str | Path) -> Done:
-    result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+    try:
+        result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+    finally:
+        structlog.reset_defaults()  # a command logs to its own stderr, which ends with it
     return Done(result.exit_code, result.stdout, result.stderr)
 
 

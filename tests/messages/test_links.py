@@ -147,7 +147,8 @@ async def test_a_thousand_links_come_in_order_and_faulty_items_are_named(office:
     bad = [
         {}, 3, {"contact_id": "c-1", "category": "nonsense"}, {"contact_id": "c-1", "channel": "ALL", "category": "events"}, {"contact_id": "c-1"},
         {"address": "not one", "category": "events"}, {"contact_id": "c-1", "category": "events", "subject": "x"},
-        {"contact_id": "c-1", "campaign_id": "undeclared"}, {"contact_id": "c-1", "category": "events", "message_id": "\u00e9" * 255, "campaign_id": "\u00e9" * 99},
+        {"contact_id": "c-1", "campaign_id": "undeclared"},
+        {"contact_id": "c-1", "campaign_id": ["x"]}, {"contact_id": "c-1", "category": "events", "message_id": "\u00e9" * 255, "campaign_id": "\u00e9" * 99},
         {"contact_id": "c-1", "category": "events", "campaign_id": "a\r\nBcc: b@example.com"},
     ]  # fmt: skip
     answer = await office.post("/api/v2/links", {"items": [items[0], *bad]})

@@ -109,7 +109,7 @@ def fitted_item(model: type[M], item: Any, at: str) -> M:
 
 async def campaigns_in(items: Sequence[Any], campaigns: Campaigns) -> Mapping[str, Campaign]:
     """The campaigns that items name in place of a category. Raises Unavailable."""
-    named = {item.get("campaign_id") for item in items if isinstance(item, dict) and item.get("category") is None}
+    named = [item.get("campaign_id") for item in items if isinstance(item, dict) and item.get("category") is None]
     wanted = {one for one in named if isinstance(one, str) and 0 < len(one) <= LONGEST and one.isprintable()}
     return await campaigns.named(wanted) if wanted else {}
 
