@@ -64,7 +64,10 @@ def web_app(parts: Parts) -> ASGIApp:
     app.include_router(ledger_router(parts.log, guards=[require("audit:read", "email_preferences", "email_preferences:read")]))
     app.include_router(
         health_router(
-            unready=lambda: unready(parts), accuracy=parts.spokes.accuracy, connections=parts.spokes.connections, log=parts.log,
+            unready=lambda: unready(parts),
+            accuracy=parts.spokes.accuracy,
+            connections=parts.spokes.connections,
+            log=parts.log,
             counts=(suspected_of(parts), backlog_of(parts)),
         )  # fmt: skip
     )
