@@ -39,4 +39,5 @@ def center_parts_of(parts: Parts) -> CenterParts:
         entries_within=pages.entries_within,
         house=house,
         embed_origins=lambda brand: settings.brand(brand).embed_origins,
+        trusted_proxies=settings.trusted_proxies,
     )

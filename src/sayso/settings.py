@@ -66,6 +66,7 @@ SETTINGS = (
     Described("embed_origins", "(none)", "origins of websites that may frame the preference form and call the headless twin from a browser"),
     Described("unsubscribe_mailbox", "(none)", "address of mailto opt-outs; without it no mailto link is offered"),
     Described("inbound_smtp", "(none)", "host:port to listen on for opt-outs and reports by mail"),
+    Described("trusted_proxies", "(none)", "networks of your own reverse proxies: their X-Forwarded-For says where a person's request came from"),
     Described("webhook_allow", "(none)", "networks that webhooks may reach although not public, also over http and on any port"),
     Described("conflict_window", "10s", "how long after an opt-out a relayed opt-in still loses"),
     Described("default_country", "(none: strictest regime)", "ISO 3166 country of recipients whose country is unknown"),
@@ -104,6 +105,7 @@ class Settings:
     embed_origins: tuple[str, ...]
     unsubscribe_mailbox: str | None
     inbound_smtp: Listener | None
+    trusted_proxies: tuple[IPNetwork, ...]
     webhook_allow: tuple[IPNetwork, ...]
     conflict_window: int
     default_country: str | None
@@ -241,6 +243,7 @@ def _settings(values: _Values, brands: object, *, cwd: Path, folder: Path, root:
         embed_origins=company.embed_origins,
         unsubscribe_mailbox=get("unsubscribe_mailbox", form.address, None),
         inbound_smtp=get("inbound_smtp", form.listener, None),
+        trusted_proxies=get("trusted_proxies", form.networks, ()),
         webhook_allow=get("webhook_allow", form.networks, ()),
         conflict_window=get("conflict_window", form.window, parse_duration(_DEFAULT["conflict_window"])),
         default_country=get("default_country", form.country, None),

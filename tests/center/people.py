@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from yarl import URL
 from running import served
 from sayso.app import web_app
 from sayso.contracts.book import Key
+from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.flows.record import Said, record
 from sayso.opening import Parts, opened
 from sayso.rules.decide import Choose, Voice
 from sayso.rules.subjects import CONTACT
-from sayso.rules.tokens import Link, sign_link
+from sayso.rules.tokens import Link, access_token, fingerprint, sign_link
 from sayso.rules.words import ANY, Scope
 from sayso.settings import read
 
@@ -142,4 +143,12 @@ async def town(database: str, folder: Path, **settings: str) -> AsyncIterator[To
         yield Town(parts, base, session)
 
 
-__all__ = ["ADA", "Answer", "Town", "replace", "town"]
+async def admin(town: Town) -> dict[str, str]:
+    token = access_token(b"a" * 32)
+    now = town.parts.current.held.clock()
+    await town.parts.desk.add_client(Client("cl_admin", "Ops", tuple(SCOPES), False, now), b"h" * 32)
+    await town.parts.desk.keep_token(fingerprint(token), Grant("cl_admin", ("admin",), False, now + 3_600_000_000))
+    return {"Authorization": f"Bearer {token}"}
+
+
+__all__ = ["ADA", "Answer", "Town", "admin", "town"]

@@ -1,8 +1,13 @@
 """The preference page saves what people ask for, and shows afterwards what it did."""
 
-import pytest
-from people import ADA, ONE_CLICK, Town
+import asyncio
+from pathlib import Path
 
+import pytest
+from aiohttp import web
+from people import ADA, ONE_CLICK, Town, admin, town
+
+from sayso.app import working
 from sayso.rules.references import reference
 from sayso.rules.words import ANY, Scope
 
@@ -103,3 +108,42 @@ async def test_undo_gives_back_exactly_the_state_before_one_act(hub_town: Town) 
     assert (undone.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, {"promotional", "events"})
     again = await hub_town.post(saved.undo, {"form": page.hidden()})
     assert (again.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, {"promotional", "events"})
+
+
+@pytest.mark.feature("S2", "N2")
+async def test_the_page_says_which_systems_know_already(hub_town: Town) -> None:
+    told: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        told.append(await request.read())
+        return web.Response(status=204)
+
+    shop = web.Application()
+    shop.router.add_post("/told", take)
+    runner = web.AppRunner(shop)
+    await runner.setup()
+    try:
+        await (site := web.TCPSite(runner, "127.0.0.1", 0)).start()
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it has started
+        headers = await admin(hub_town)
+        made = await hub_town.post(
+            "/api/v2/webhooks", body={"url": f"http://127.0.0.1:{port}/told", "description": "Shop"}, headers=headers
+        )
+        assert made.status == 201, made.text
+        path = f"/api/v2/center/{await hub_town.link()}"
+        saved = (await hub_town.post(path, body={"stop": "brand"})).json
+        assert [one["state"] for one in saved["systems"]] == ["waiting"]
+        async with working(hub_town.parts), asyncio.timeout(30):
+            while (now := (await hub_town.get(path)).json["systems"])[0]["state"] != "told":
+                await asyncio.sleep(0.05)
+        assert told and now[0]["milliseconds"] >= 0 and now[0]["at"] is not None
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_address_behind_a_proxy_of_ours_is_the_persons(database: str, tmp_path: Path) -> None:
+    async with town(database, tmp_path, SAYSO_TRUSTED_PROXIES="127.0.0.1") as found:
+        token = await found.link()
+        for forwarded in ("203.0.113.7", "198.51.100.9, 203.0.113.8"):
+            await found.post(f"/u/{token}", ONE_CLICK, headers={"X-Forwarded-For": forwarded})
+        assert [one.detail["ip"] for one in await found.entries()] == ["203.0.113.7", "203.0.113.8"]

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import Town
+from people import Town, admin
 
 from operators import Sayso
-from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.rules.catalogue import DEFAULT, to_json
 from sayso.rules.pages import InvalidPages, draft_of
-from sayso.rules.tokens import access_token, fingerprint
 
 PATH = "/api/v2/center_texts"
 LOGO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
@@ -29,14 +27,6 @@ def body() -> dict[str, Any]:
         "catalogue": catalogue,
         "shown_to": ["@northwind.example"],
     }
-
-
-async def admin(town: Town) -> dict[str, str]:
-    token = access_token(b"a" * 32)
-    now = town.parts.current.held.clock()
-    await town.parts.desk.add_client(Client("cl_admin", "Ops", tuple(SCOPES), False, now), b"h" * 32)
-    await town.parts.desk.keep_token(fingerprint(token), Grant("cl_admin", ("admin",), False, now + 3_600_000_000))
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.feature("G11", "R3", "G10", "G6")

@@ -1,7 +1,5 @@
 """Asking by mail what a page may not take at its word: the owner of the address says whether they want it."""
 
-import ipaddress
-
 from starlette.requests import Request
 
 from sayso.contracts.book import Key
@@ -9,8 +7,9 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
 from sayso.flows.ask_double import NotMailed, TooMany, Wanted, ask_double
 from sayso.flows.choose import Ask, Manner
+from sayso.rules.forwarding import network
 from sayso.rules.words import Scope
-from sayso.web.center.parts import CenterParts
+from sayso.web.center.parts import CenterParts, caller_of
 
 
 def asker(parts: CenterParts, manner: Manner, language: str, ground: Ground) -> Ask:
@@ -31,10 +30,5 @@ def asker(parts: CenterParts, manner: Manner, language: str, ground: Ground) -> 
 
 
 def network_of(request: Request) -> str:
-    """The network a request came from, as limits count: 256 addresses of IPv4, a site of IPv6."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "unknown"
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    """The network a request came from, as limits count."""
+    return network(caller_of(request))

@@ -21,7 +21,7 @@ from sayso.rules.words import ANY
 from sayso.web.center.draw import nothing, page
 from sayso.web.center.forms import BadForm, Bound, Form, form_token
 from sayso.web.center.languages import LANGUAGES, Texts, texts_for
-from sayso.web.center.parts import CenterParts, center_parts
+from sayso.web.center.parts import CenterParts, caller_of, center_parts
 from sayso.web.errors import Problem
 
 METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST")
@@ -115,7 +115,7 @@ def personal(request: Request) -> Mapping[str, Any]:
     """What a request tells of itself."""
     agent = request.headers.get("user-agent", "")[:500]
     return {
-        "ip": request.client.host if request.client else None,
+        "ip": caller_of(request) or None,
         "user_agent": "".join(c if c.isprintable() else " " for c in agent) or None,
     }
 

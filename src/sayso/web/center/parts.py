@@ -13,6 +13,8 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
 from sayso.flows.present import Sources
 from sayso.rules.catalogue import Catalogue
+from sayso.rules.destinations import IPNetwork
+from sayso.rules.forwarding import caller
 from sayso.rules.pages import Logo
 from sayso.rules.tokens import Ring
 
@@ -43,6 +45,7 @@ class CenterParts:
     """Entries of a shard between two ids, with when they were received."""
     house: Callable[[str], House]
     embed_origins: Callable[[str], tuple[str, ...]]
+    trusted_proxies: tuple[IPNetwork, ...] = ()
 
     @property
     def book(self) -> Book:
@@ -54,3 +57,9 @@ def center_parts(request: Request) -> CenterParts:
     """The parts of the doors that a request came to."""
     parts: CenterParts = request.app.state.center
     return parts
+
+
+def caller_of(request: Request) -> str:
+    """The address a request came from, "" where nobody knows."""
+    peer = request.client.host if request.client else ""
+    return caller(peer, ",".join(request.headers.getlist("x-forwarded-for")), center_parts(request).trusted_proxies)
