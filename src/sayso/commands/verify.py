@@ -1,5 +1,8 @@
 """`sayso verify`: whether the whole ledger is what was signed."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -42,13 +45,23 @@ async def _verify(tree_only: bool) -> tuple[list[Checked], str]:
     async with hub() as parts:
         private = parts.keys.ledger_key
         details = PostgresDetails(parts.pool, parts.tools.vault)
-        with progress("verifying the ledger") as tell:
+        with progress("verifying the ledger") as tell, uncollected():
             async with parts.log.audit() as audit:
                 checked = await verify_logs(
                     audit_of=audit.number, anchor_of=parts.anchor_of, key_of=lambda origin: key_of(origin, private),
                     name=parts.keys.ledger_name, details=details, progress=tell, tree_only=tree_only,
                 )  # fmt: skip
         return checked, key_text(key_of(checked[-1].origin, private))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No look for cycles among objects until the block ends: verifying makes millions and no cycles, and looking took a third of its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _show(checked: list[Checked], *, tree_only: bool) -> None:

@@ -1,5 +1,6 @@
 """Entries: facts in the ledger, past tense; each carries every value that the fold needs."""
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sayso.rules.words import Scope
@@ -74,14 +75,15 @@ def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[s
 
 def entry_of(fields: dict[str, Any]) -> Entry:
     """The entry that a leaf's fields describe: the inverse of `leaf_fields`. Raises KeyError or ValueError when one is missing."""
-    x = dict(fields.get("x", ()))
-    taken = x.pop
-    scope = fields.get("scope")
+    get, x = fields.get, dict(fields.get("x", ()))
+    taken, scope = x.pop, fields.get("scope")
+    # By places, and with scopes that are made once: an audit makes an entry of every leaf there is.
     return Entry(
-        id=fields["id"], sub=fields["sub"], kind=fields["t"], at=fields["at"], ts=fields["ts"], act=fields["act"], src=fields["src"],
-        by=fields["by"], via=fields["via"], effect=fields["effect"], scope=Scope(*scope) if scope else None,
-        own=bool(fields.get("own")), strong=bool(fields.get("strong")), rule=fields.get("rule", ""), about=fields.get("about", ""),
-        method=taken("method", ""), old=taken("old", ""), new=taken("new", ""), other=taken("other", ""),
-        other_kind=taken("other_kind", ""), until=int(taken("until", 0)), since=int(taken("since", 0)), primary=bool(taken("primary", 0)),
-        x=tuple(sorted(x.items())) if x else (),
+        fields["id"], fields["sub"], fields["t"], fields["at"], fields["ts"], fields["act"], fields["src"], fields["by"], fields["via"],
+        fields["effect"], _scope(*scope) if scope else None, bool(get("own")), bool(get("strong")), taken("method", ""), get("rule", ""),
+        get("about", ""), taken("old", ""), taken("new", ""), int(taken("until", 0)), int(taken("since", 0)), taken("other", ""),
+        taken("other_kind", ""), bool(taken("primary", 0)), tuple(sorted(x.items())) if x else (),
     )  # fmt: skip
+
+
+_scope: Final = lru_cache(maxsize=4_096)(Scope)

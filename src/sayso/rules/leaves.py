@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NoReturn
 
@@ -74,16 +75,38 @@ def parse(leaf: bytes) -> dict[str, Any]:
 def _quickly(text: str) -> dict[str, Any] | None:
     """The fields of a leaf that one pattern shows to be as `build` writes them; None for all others, they are looked at closely.
 
-    An audit reads millions of leaves: this takes a third of the time of checking fields and writing the leaf again to compare.
+    An audit reads millions of leaves: one match gives their fields too, in a small part of the time that checking and writing them again takes.
     """
     match = _FORM.fullmatch(text)
     if match is None:
         return None
-    names = _NAMES.findall(match["x"] or "")
-    if any(first >= second for first, second in pairwise(names)):
+    about, act, at, by, d, effect, one, own, prev, rule, scope, src, strong, sub, kind, ts, ver, via, x = match.groups()
+    extra = _extra(x) if x else {}
+    if extra is None or (ver == "1") != (prev == ""):
         return None
-    fields: dict[str, Any] = json.loads(text)
-    return fields if (fields["ver"] == 1) == (fields["prev"] == "") else None
+    if "\\" in text:
+        found: dict[str, Any] = json.loads(text)
+        return found
+    fields: dict[str, Any] = {
+        "act": act, "at": int(at), "by": by, "d": d, "effect": effect, "id": one, "prev": prev, "src": src, "sub": sub, "t": kind,
+        "ts": int(ts), "v": 1, "ver": int(ver), "via": via,
+    }  # fmt: skip
+    if scope:
+        fields["scope"] = scope[1:-1].split('","')
+    if strong or own or about or rule:
+        seldom = {"strong": strong and 1, "own": own and 1, "about": about, "rule": rule}
+        fields.update({name: value for name, value in seldom.items() if value})
+    if extra:
+        fields["x"] = dict(extra)
+    return fields
+
+
+@lru_cache(maxsize=4_096)
+def _extra(x: str) -> dict[str, str | int] | None:
+    """What stands in `x`, to be copied; None where its names are not in order, or have escapes beside them. Few differ much."""
+    pairs = _PAIRS.findall(x)
+    found = {name: int(number) if number else words for name, words, number in pairs}
+    return found if all(first[0] < second[0] for first, second in pairwise(pairs)) else None
 
 
 def commitment(salt: bytes, detail: bytes) -> bytes:
@@ -101,19 +124,21 @@ def _no_float(_: str) -> NoReturn:
     raise LeafRefused("numbers in a leaf are whole")
 
 
-_TEXT: Final = r'"(?:[^"\\\x00-\x1f]++|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*+"'
-_NAME: Final = rf'(?!""){_TEXT}'
+_TEXT: Final = r'(?:[^"\\\x00-\x1f]++|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*+'
+_NAME: Final = rf'(?!"){_TEXT}'
 _COUNT: Final = r"(?:0|[1-9][0-9]{0,17})"
-_HEX16, _HEX32 = '"[0-9a-f]{32}"', '"(?:[0-9a-f]{64})?"'
-_PAIR: Final = rf'"[a-z][a-z0-9_]*":(?:{_TEXT}|-[1-9][0-9]{{0,17}}|{_COUNT})'
+_HEX16, _HEX32 = "[0-9a-f]{32}", "(?:[0-9a-f]{64})?"
+_NUMBER: Final = rf"-[1-9][0-9]{{0,17}}|{_COUNT}"
+_PAIR: Final = rf'"[a-z][a-z0-9_]*":(?:"{_TEXT}"|{_NUMBER})'
 _FORM: Final = re.compile(
-    rf'{{(?:"about":{_HEX16},)?"act":{_TEXT},"at":{_COUNT},"by":{_TEXT},"d":{_HEX32},"effect":{_NAME},"id":"{_UUID.pattern}",'
-    rf'(?:"own":1,)?"prev":{_HEX32},(?:"rule":{_NAME},)?(?:"scope":\[{_NAME},{_NAME},{_NAME}\],)?"src":{_TEXT},(?:"strong":1,)?'
-    rf'"sub":{_HEX16},"t":"[a-z][a-z0-9_]*","ts":{_COUNT},"v":1,"ver":(?!0){_COUNT},"via":{_TEXT}(?:,"x":{{(?P<x>{_PAIR}(?:,{_PAIR})*)}})?}}',
+    rf'{{(?:"about":"({_HEX16})",)?"act":"({_TEXT})","at":({_COUNT}),"by":"({_TEXT})","d":"({_HEX32})","effect":"({_NAME})",'
+    rf'"id":"({_UUID.pattern})",(?:"own":(1),)?"prev":"({_HEX32})",(?:"rule":"({_NAME})",)?'
+    rf'(?:"scope":\[("{_NAME}","{_NAME}","{_NAME}")\],)?"src":"({_TEXT})",(?:"strong":(1),)?"sub":"({_HEX16})",'
+    rf'"t":"([a-z][a-z0-9_]*)","ts":({_COUNT}),"v":1,"ver":((?!0){_COUNT}),"via":"({_TEXT})"(?:,"x":{{({_PAIR}(?:,{_PAIR})*)}})?}}',
     re.ASCII,
 )
 """Leaves as `build` writes them. Refuses a few that it would write too (numbers above 10^18): those are looked at closely."""
-_NAMES: Final = re.compile(r'"([a-z][a-z0-9_]*)":')
+_PAIRS: Final = re.compile(rf'"([a-z][a-z0-9_]*)":(?:"({_TEXT})"|({_NUMBER}))', re.ASCII)
 _WRITER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _READER: Final = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 

@@ -71,23 +71,20 @@ def grow(edge: Edge, leaf_hashes: Iterable[bytes]) -> tuple[Edge, list[list[byte
 
     What `append` and `extend` give, with every node hashed once: for whoever recomputes a whole tree.
     """
-    peaks, size = list(edge.peaks), edge.size
-    gained: list[list[bytes]] = [[]]
-    for peak in leaf_hashes:
-        gained[0].append(peak)
-        carry, height = size, 0
-        while carry & 1:
-            peak = sha256(b"\x01" + peaks.pop() + peak).digest()  # node_hash, without the cost of a call for each node of the tree
-            carry >>= 1
-            height += 1
-            if height % _BITS == 0:
-                level = height // _BITS
-                if level == len(gained):
-                    gained.append([])
-                gained[level].append(peak)
-        peaks.append(peak)
-        size += 1
-    return Edge(size, tuple(peaks)), gained
+    peaks, fresh, row, height = list(edge.peaks), list[bytes](), list(leaf_hashes), 0
+    size, gained = edge.size + len(row), [row]
+    while row:
+        if (edge.size >> height) & 1:
+            row = [peaks.pop(), *row]  # what stood alone on this level finds its neighbour
+        if len(row) & 1:
+            fresh.append(row[-1])
+        pairs = iter(row)
+        # node_hash, without the cost of a call for each node of the tree
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
+        height += 1
+        if row and height % _BITS == 0:
+            gained.append(row)
+    return Edge(size, (*peaks, *reversed(fresh))), gained
 
 
 def rows_after(partial: Mapping[TileKey, bytes], size: int, gained: Sequence[Sequence[bytes]]) -> dict[TileKey, bytes]:
