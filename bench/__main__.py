@@ -6,66 +6,67 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import figures, load, memory, told
+from bench import audiences, figures, flatness, load, memory, told, verify
 from bench.figures import Figure
-from bench.hub import folder, serving
+from bench.hub import Bench, folder, serving
 from bench.people import fill_in_parallel
 
 SIZES = (10_000, 100_000)
 
 
 async def measure(people: int, only: set[str], console: Console) -> list[Figure]:
-    """All figures asked for, in their order; the population grows between the points of the flatness line."""
-    found: list[Figure] = []
+    """All figures asked for, in their order."""
 
     def wanted(name: str) -> bool:
-        return not only or name in only
+        if not only or name in only:
+            console.log(f"{name} …")
+            return True
+        return False
 
     async with folder() as place, serving(place, worker=False) as hub:
-        filled = 0
-        for size in (*(one for one in SIZES if one < people), people):
-            console.log(f"making {size - filled:,} people …")
-            await fill_in_parallel(hub.dsn, hub.pepper, filled, size - filled)
-            filled = size
-            if wanted("flat"):
-                taken = [
-                    load.percentile(await load.latencies(hub.port, token=hub.token, people=size, per_second=200, seconds=3), 0.5)
-                    for _ in range(figures.ROUNDS)
-                ]
-                found.append(Figure(f"median latency of a check among {size:,} people", "", "flat", "flat", "ms", taken))
-        if wanted("checks"):
-            console.log("single checks …")
-            found += await figures.single_checks(hub, people)
-        if wanted("batches"):
-            console.log("batches of checks …")
-            found.append(await figures.batch_checks(hub, people))
-        if wanted("latency"):
-            console.log("latency under writes …")
-            found.append(await figures.latency(hub, people))
+        found = await among_people(hub, people, wanted, console)
         if wanted("opt-outs"):
-            console.log("durable opt-outs …")
             found += await figures.opt_outs(hub)
         if wanted("memory"):
-            found.append(
-                Figure(
-                    f"memory of hub + database with {people:,} contacts",
-                    "",
-                    "2048 MiB",
-                    "1024 MiB",
-                    "MiB",
-                    [memory.of_family(hub.pid, place)],
-                )
-            )
+            used = [memory.of_family(hub.pid, place)]
+            found.append(Figure(f"memory of hub + database with {people:,} contacts", "", "2048 MiB", "1024 MiB", "MiB", used))
+    if wanted("verify"):
+        # Each entry costs the same, so all figures together take a quarter of them.
+        entries = people if only or os.environ.get("FULL") else people // 4
+        found += await verify.verifying(min(entries, 1_000_000))
     if wanted("webhooks"):
         async with folder() as place, serving(place) as hub:
-            console.log("webhooks …")
             found.append(await told.webhooks(hub))
+    return found
+
+
+async def among_people(hub: Bench, people: int, wanted: Callable[[str], bool], console: Console) -> list[Figure]:
+    """The figures that take a population; it grows between the points of the flatness line."""
+    points: list[flatness.Point] = []
+    filled, flat = 0, wanted("flat")
+    for size in (*(one for one in SIZES if one < people), people):
+        console.log(f"making {size - filled:,} people …")
+        await fill_in_parallel(hub.dsn, hub.pepper, filled, size - filled)
+        filled = size
+        if flat:
+            points.append(await flatness.point(hub, size))
+    flatness.draw(points)
+    found = flatness.figures(points)
+    if wanted("checks"):
+        found += await figures.single_checks(hub, people)
+    if wanted("batches"):
+        found.append(await figures.batch_checks(hub, people))
+    if wanted("audiences"):
+        found.append(await audiences.screening(hub, people))
+    if wanted("latency"):
+        found.append(await figures.latency(hub, people))
     return found
 
 
@@ -85,7 +86,9 @@ def table(found: list[Figure]) -> Table:
 def main() -> None:
     """Measures, prints a table, and writes the figures as JSON."""
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("figures", nargs="*", help="flat checks batches latency opt-outs memory webhooks; all when none is named")
+    options.add_argument(
+        "figures", nargs="*", help="flat checks batches audiences latency opt-outs memory verify webhooks; all when none is named"
+    )
     options.add_argument("--people", type=int, default=10_000_000 if os.environ.get("FULL") else 1_000_000)
     options.add_argument("--json", type=Path, default=Path("bench.json"), metavar="FILE")
     given = options.parse_args()

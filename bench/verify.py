@@ -1,0 +1,71 @@
+"""Verifying a ledger, its tree alone and with replay, beside bare SHA-256 of the same leaves."""
+
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+
+import asyncpg
+
+from bench import ledger
+from bench.figures import Figure, in_turn
+from bench.hub import folder
+from sayso import keys
+from sayso.anchor import AnchorFolder
+from sayso.commands.verify import uncollected
+from sayso.flows.verify import verify
+from sayso.rules.notes import key_of
+from sayso.store import embedded, migrate
+from sayso.store.ledger import PostgresLog
+from sayso.store.pool import open_pool
+
+SAMPLE = 100_000
+"""Leaves that are hashed over and over: all of a million would not fit beside the database."""
+
+
+async def verifying(entries: int) -> list[Figure]:
+    """Entries a second, of a ledger of this size."""
+    async with folder() as place:
+        server = await embedded.start(place)
+        own = keys.load(place)
+        connection = await asyncpg.connect(server.dsn)
+        await migrate.migrate(connection)
+        await ledger.make(server.dsn, place, entries)
+        leaves = [row["leaf"] for row in await connection.fetch("SELECT leaf FROM entry LIMIT $1", SAMPLE)]
+        await connection.close()
+        pool = await open_pool(server.dsn, size=2)
+        key = key_of(own.ledger_name, own.ledger_key)
+
+        async def run(*, tree_only: bool) -> float:
+            start = time.perf_counter()
+            with uncollected():
+                async with PostgresLog(pool).audit() as audit:
+                    found = await verify(audit=audit, anchor=AnchorFolder.of(place, own.ledger_name), key=key, tree_only=tree_only)
+            if not found.ok or found.size != entries:
+                raise RuntimeError(f"the ledger does not verify: {found.problems[:3]}")
+            return entries / (time.perf_counter() - start)
+
+        async def bare() -> float:
+            start = time.perf_counter()
+            for _ in range(max(1, entries // len(leaves))):
+                for leaf in leaves:
+                    sha256(leaf).digest()
+            return max(1, entries // len(leaves)) * len(leaves) / (time.perf_counter() - start)
+
+        try:
+            return [
+                await _times("tree only", entries, lambda: run(tree_only=True), bare, ("10", "5")),
+                await _times("with replay", entries, lambda: run(tree_only=False), bare, ("60", "30")),
+            ]
+        finally:
+            await pool.close()
+
+
+async def _times(
+    what: str, entries: int, ours: Callable[[], Awaitable[float]], bare: Callable[[], Awaitable[float]], limits: tuple[str, str]
+) -> Figure:
+    """How many times as long as the bare hashes: here less is better."""
+    mine, other = await in_turn(ours, bare)
+    return Figure(
+        f"sayso verify of {entries:,} entries, {what}: times as long as", "bare SHA-256 of the same leaves", f"≤ {limits[0]}",
+        f"≤ {limits[1]}", "×", other, mine,
+    )  # fmt: skip
