@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "center"))
 
 from people import ANY, Scope, Town, town
 
-from page_states import NORTHERN, STATES, State
+from page_states import ADA, NORTHERN, STATES, State
 from sayso.web.center.languages import TEXTS
 from sayso.web.center.render import LANGUAGES, PAGES
 
@@ -338,7 +339,8 @@ def test_pictures_for_the_documents(look: Look) -> None:
                 _keep(show(STATES[key]), f"center-{key}-{scheme}.png")
     with look(width=480, height=320) as show:
         _keep(show(STATES["preferences"], "ar"), "center-preferences-arabic.png")
-        _keep(show(STATES["preferences-brand"], look=NORTHERN), "center-preferences-brand.png")
+        outlet = replace(ADA, brand="outlet", company="Outlet by Northwind")
+        _keep(show(State("preferences", outlet), look=NORTHERN), "center-preferences-brand.png")
     with look(width=320, height=320) as show:
         _keep(show(STATES["preferences"], "de"), "center-preferences-small.png")
 

@@ -139,7 +139,7 @@ def test_saving_is_confirmed_with_time_reference_undo_and_who_knows() -> None:
 def test_why_names_the_record_and_offers_the_two_buttons() -> None:
     words = " ".join(_Page(STATES["why"].draw()).words)
     for part in (
-        "You said yes to “ Offers and news ” on 24 August 2026 .", "How you said it This page", "Record M3KD-77QA", "Subject Spring is here",
+        "You said yes to “ Offers and news ” on 24 August 2026 .", "How you said it Preference page", "Record M3KD-77QA", "Subject Spring is here",
         "Stop “ Offers and news ” Stop everything", "This is not relevant to me",
     ):  # fmt: skip
         assert part in words, part
