@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from demo_process import pasted
+from demo_process import PEOPLE, pasted
+from sayso.demo.gateway import victims
 
 Visit = Callable[..., AbstractContextManager[Page]]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -135,6 +136,11 @@ def test_an_operator_sees_a_burst_and_asks_its_people_once(visit: Visit) -> None
         page.get_by_role("button", name="Ask these 6 people").click()
         expect(burst).to_contain_text("were mailed whether they meant it")
         expect(page.get_by_role("button", name=re.compile("Ask these"))).to_have_count(0)
+        page.goto(f"{page.url.partition('/bursts')[0]}/people?q={victims(PEOPLE)[0].id}")
+        expect(page.locator(".line > li").first).to_contain_text("6 people from one network with one browser")
+        expect(page.locator(".line > li").first).to_contain_text(
+            "It was honoured at once all the same. They were asked whether it was meant."
+        )
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])

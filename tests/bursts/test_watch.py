@@ -255,6 +255,22 @@ async def test_neither_networks_nor_agents_nor_hosts_stand_in_the_tables(watch: 
         assert word.encode().hex() not in text
 
 
+async def test_of_people_who_were_erased_meanwhile_nothing_is_told_and_nobody_is_asked(watch: Watch) -> None:
+    for n in range(3):
+        await watch.stop(n)
+    await watch.look()
+    [story] = await watch.found()
+    await watch.hub.pool.execute("DELETE FROM subject_key")
+    [blank] = await watch.found()
+    assert (blank.burst.people, blank.networks, blank.hosts, blank.agents) == (3, (), (), ())
+    await watch.hub.pool.execute("DELETE FROM subject")
+    await watch.offer(story.burst.id)
+    assert await watch.ask() == []
+    await watch.hub.pool.execute("DELETE FROM link_opt_out")
+    assert await watch.found() == []
+    assert await watch.bursts.untold(time.time_ns()) == []
+
+
 async def test_what_is_no_burst_is_forgotten_and_marks_stay(watch: Watch) -> None:
     for n in range(3):
         await watch.stop(n)

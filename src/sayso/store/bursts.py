@@ -99,7 +99,8 @@ class PostgresBursts:
         """Bursts to tell of."""
         async with borrowed(self._pool) as borrow:
             ids = [row["id"] for row in await borrow.fetch(QUERIES["bursts_to_tell"], since)]
-            return [_burst(await borrow.fetchrow(QUERIES["bursts"], None, one, 1)) for one in ids]
+            rows = [await borrow.fetchrow(QUERIES["bursts"], None, one, 1) for one in ids]
+        return [_burst(row) for row in rows if row is not None]
 
     async def told(self, burst: UUID, entry: str) -> None:
         """Notes who told of a burst."""

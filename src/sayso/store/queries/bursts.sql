@@ -76,9 +76,10 @@ JOIN link_opt_out l ON l.burst = b.id
 GROUP BY b.id, b.found_at, b.offered_at, b.offered_by, b.offer ORDER BY b.id DESC;
 
 -- name: bursts_to_tell
--- Bursts that nobody was told of and that nobody joined since a moment, oldest first.
+-- Bursts that nobody was told of and that nobody joined since a moment, oldest first; of those whose people were all erased nothing is left.
 -- every shard: a burst is about everybody
-SELECT b.id FROM burst b WHERE b.alert IS NULL AND NOT EXISTS (SELECT FROM link_opt_out l WHERE l.burst = b.id AND l.at >= $1)
+SELECT b.id FROM burst b
+WHERE b.alert IS NULL AND (SELECT max(l.at) FROM link_opt_out l WHERE l.burst = b.id) < $1
 ORDER BY b.found_at LIMIT 100;
 
 -- name: burst_told
