@@ -191,7 +191,7 @@ class PostServer:
 async def post_server() -> AsyncIterator[PostServer]:
     """A mail server on a free port of this machine."""
     held, loop = PostServer(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(held, loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(held, loop=loop, enable_SMTPUTF8=True), "127.0.0.1", 0)
     held.port = server.sockets[0].getsockname()[1]
     try:
         yield held

@@ -55,7 +55,7 @@ def drafted(**changed: Any) -> Draft:
     return replace(usual, **changed)
 
 
-@pytest.mark.feature("G5", "R5", "H2")
+@pytest.mark.feature("G5", "R5", "H2", "H3")
 @pytest.mark.parametrize(("language", "kind"), SUBJECTS)
 def test_every_letter_is_whole_in_every_language(language: str, kind: str) -> None:
     scopes = (PROMO, EVENTS) if kind == "double_opt_in" else ()
@@ -76,7 +76,7 @@ def test_every_letter_is_whole_in_every_language(language: str, kind: str) -> No
     assert "{" not in text and len(compose(drafted(language=language)).raw) < 30_000
 
 
-@pytest.mark.feature("N3")
+@pytest.mark.feature("R10")
 def test_all_languages_have_the_same_texts_with_the_same_placeholders() -> None:
     def flat(table: dict[str, Any], at: str = "") -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
@@ -95,7 +95,7 @@ def test_all_languages_have_the_same_texts_with_the_same_placeholders() -> None:
     assert set(read["en"]["categories"]) == {one.key for one in DEFAULT.refusable}
 
 
-@pytest.mark.feature("N3")
+@pytest.mark.feature("R10")
 def test_categories_are_called_what_the_pages_call_them() -> None:
     for code in LANGUAGES:
         pages = tomllib.loads((files("sayso.web.center") / "texts" / f"{code}.toml").read_text(encoding="utf-8"))["category"]

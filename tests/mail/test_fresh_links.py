@@ -27,7 +27,6 @@ async def counted(office: Office) -> dict[str, int]:
     return {name: await office.hub.pool.fetchval(f"SELECT count(*) FROM {name}") for name in names}
 
 
-@pytest.mark.feature("G12")
 async def test_a_fresh_link_opens_the_page_for_an_hour_and_an_ordinary_one_after_that(office: Office) -> None:
     await office.meet_ada()
     await ask(office, "Ada@Example.com", language="fr", brand="outlet")
@@ -42,7 +41,6 @@ async def test_a_fresh_link_opens_the_page_for_an_hour_and_an_ordinary_one_after
     assert not (await open_link(links(mail)["preferences"], book=office.hub.book, ring=RING, ground=office.ground)).fresh
 
 
-@pytest.mark.feature("G8")
 async def test_nobody_unknown_is_mailed_or_written_down(office: Office) -> None:
     await office.meet_ada()
     before = await counted(office)
@@ -56,7 +54,6 @@ async def test_nobody_unknown_is_mailed_or_written_down(office: Office) -> None:
     assert mail["To"] == "ada@example.com"
 
 
-@pytest.mark.feature("G8")
 async def test_one_letter_a_quarter_of_an_hour_and_five_a_day(office: Office) -> None:
     await office.meet_ada()
     sent = 0

@@ -35,6 +35,13 @@ async def test_a_mail_server_gets_the_mail_with_an_empty_return_path(office: Off
     assert (await office.states())[0][1] == "sent"
 
 
+async def test_addresses_of_other_scripts_are_sent_as_such() -> None:
+    async with post_server() as server:
+        raw = "To: adä@example.com\r\n\r\nHello.\r\n".encode()
+        await server.submit(replace(MAIL, to="adä@example.com", raw=raw))
+        assert server.took == [("<>", ["adä@example.com"], raw)]
+
+
 async def test_lines_that_begin_with_a_dot_arrive_as_they_are() -> None:
     async with post_server() as server:
         await server.submit(MAIL)

@@ -41,7 +41,7 @@ def to_smtp(host: str, port: int, *, user: str = "", password: str = "", tls: bo
                     if not (tls or here or server.get_transport_info("sslcontext")):
                         raise NotNow(f"{host} offers no encryption, and a password is not sent without")
                     await server.login(user, password)
-                options = ["SMTPUTF8"] if not mail.to.isascii() else []
+                options = [] if mail.to.isascii() and mail.raw.isascii() else ["SMTPUTF8"]
                 await server.sendmail(mail.envelope_from, [mail.to], mail.raw, mail_options=options)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as failure:
             raise _outcome(failure, host, mail.to) from failure

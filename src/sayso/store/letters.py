@@ -11,7 +11,7 @@ import asyncpg
 
 from sayso.contracts.letters import Backlog, Confirmation, Cursor, DoubleOptIn, Letter, Limit, Matter, Pending
 from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
-from sayso.rules.times import DAY, MINUTE
+from sayso.rules.times import DAY, HOUR, MINUTE
 from sayso.rules.words import Scope
 from sayso.store import matters
 from sayso.store.pool import Connection, borrowed
@@ -22,6 +22,9 @@ from sayso.store.writing import Tools
 
 TOGETHER: Final = MINUTE
 """Changes that follow within this time of a confirmation go into one more."""
+MANY: Final = 10
+TOGETHER_LATER: Final = HOUR
+"""After `MANY` of them within a day, changes of a whole hour: whoever holds somebody's link must not bury them in mail by clicking."""
 MOST: Final = 100
 """Changes in one letter, the latest ones: their undo still fits a link."""
 KEPT: Final = 90 * DAY
@@ -127,7 +130,10 @@ class PostgresLetters:
         untried = newest["state"] == "waiting" and newest["lease"] is None and newest["attempts"] == 0
         held = self._opened(key, "confirmation", newest["id"], newest["sealed"]) if untried and newest["planned_at"] > now else None
         if not isinstance(held, Confirmation):
-            await self._put(borrow, sub, key, matter, now, max(now, newest["planned_at"] + TOGETHER))
+            place = (int(sub[:2], 16), bytes.fromhex(sub))
+            lately = await borrow.fetchval(QUERIES["confirmations_since"], *place, now - DAY)
+            apart = TOGETHER if lately < MANY else TOGETHER_LATER
+            await self._put(borrow, sub, key, matter, now, max(now, newest["planned_at"] + apart))
             return
         both = Confirmation((*held.changes, *matter.changes)[-MOST:], matter.language or held.language, matter.address or held.address)
         sealed = self._sealed(key, newest["id"], both)

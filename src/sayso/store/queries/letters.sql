@@ -53,6 +53,10 @@ UPDATE letter_cursor SET log = $1, seq = $2;
 SELECT id, planned_at, state, lease, attempts, sealed FROM letter
 WHERE shard = $1 AND sub = $2 AND kind = 'confirmation' ORDER BY planned_at DESC LIMIT 1 FOR UPDATE;
 
+-- name: confirmations_since
+-- How many confirmations a subject got, or will get, since a time.
+SELECT count(*) FROM letter WHERE shard = $1 AND sub = $2 AND kind = 'confirmation' AND planned_at > $3;
+
 -- name: rewrite_letter
 -- Puts more into a letter that was not tried yet.
 UPDATE letter SET sealed = $3 WHERE shard = $1 AND id = $2;
