@@ -10,11 +10,13 @@ ARGS ?=
 # One database server a worker: more workers than four cost more memory than they win.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 TESTS ?= tests
+# How much of the full figures a soak runs.
+SHARE ?= 1
 CODE := src tests scripts $(wildcard bench) $(wildcard examples)
 
 export PYTHON
 
-.PHONY: help run test check bench features docs pictures constraints connector install install-test clean
+.PHONY: help run test soak check bench features docs pictures constraints connector install install-test clean
 
 help: ## show what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +27,9 @@ run: install ## install and start the demo on http://127.0.0.1:8400 (PORT=…, A
 test: install-test ## install what the tests need and run them all (TESTS=path for some)
 	@rm -f .features.json
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -q $(TESTS)
+
+soak: install-test ## run the full figures of the guarantees, for hours (SHARE=0.01 for a hundredth of them)
+	@SOAK_SHARE=$(SHARE) .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -q -m soak -o timeout=86400 tests
 
 check: install-test ## format, lint, types, floors, sizes
 	@.venv/bin/ruff format --check --quiet $(CODE) || { echo "Run: .venv/bin/ruff format $(CODE)"; exit 1; }

@@ -23,7 +23,7 @@ FULL: Final = {
     "G6 erasures": 10_000,
     "G7 GETs": 100_000,
     "G9 API cases": 100_000,
-    "G9 hostile texts": 500,
+    "G9 hostile files": 500,
     "G11 skew events": 10_000,
 }
 """What `make soak` runs: kinds of faults times how often, as the guarantees state them."""
@@ -32,15 +32,15 @@ QUICK: Final = {
     "G1 opt-outs": 30,
     "G1 faults": 5,
     "G1b denials": 130,
-    "G2 examples": 60,
+    "G2 examples": 100,
     "G3 kills": 5,
     "G3 failovers": 1,
     "G4 entries": 2_400,
     "G4 mutations": 220,
     "G6 erasures": 12,
     "G7 GETs": 600,
-    "G9 API cases": 0,
-    "G9 hostile texts": 0,
+    "G9 API cases": 2_500,
+    "G9 hostile files": 150,
     "G11 skew events": 24,
 }
 """What `make test` runs at least."""

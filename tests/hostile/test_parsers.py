@@ -46,6 +46,7 @@ from sayso.rules.times import format_time, parse_duration, parse_time
 from sayso.rules.tokens import BadToken, Link, Ring, read, read_link, read_permit, sign_link, sign_permit, unpack
 from sayso.rules.words import CHANNELS, Scope, UnknownChannel, channel_named
 from sayso.testing.fake_sendgrid import FakeSendGrid
+from shares import Ran, share
 
 fuzz = settings(
     max_examples=150, deadline=None, derandomize=True, database=None,
@@ -108,10 +109,12 @@ pieces = st.sampled_from([b'"', b"\n", b",", b";", b"\t", b"\r", b"\0", b"\xff",
                           "é".encode(), "💥".encode("utf-16"), b"email", b"PK\x03\x04", b"\x1a", b"|", b"a\0b\0"])  # fmt: skip
 
 
+@pytest.mark.soak
 @pytest.mark.feature("C1")
-@fuzz
-@given(st.lists(pieces | st.binary(max_size=5), max_size=40))
-def test_files_are_read_to_their_end_and_no_row_is_lost(tmp_path: Path, parts: list[bytes]) -> None:
+@settings(fuzz, max_examples=share("G9 hostile files"))
+@given(parts=st.lists(pieces | st.binary(max_size=5), max_size=40))
+def test_files_are_read_to_their_end_and_no_row_is_lost(tmp_path: Path, ran: Ran, parts: list[bytes]) -> None:
+    ran("G9 hostile files", 1)
     place = tmp_path / "list.csv"
     place.write_bytes(b"".join(parts))
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from ledger_writer import Ledger, opened_ledger
 
-KILLS = 6
+from shares import Ran, is_soak, patience, share
+
+KILLS = 50 if is_soak() else 6
+AT_ONCE = 5_000
 PROGRAM = Path(__file__).with_name("ledger_process.py")
 
 
@@ -27,14 +30,17 @@ async def has_grown(ledger: Ledger, size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(patience(180))
 @pytest.mark.feature("S9", "Q3")
 async def test_a_sequencer_killed_again_and_again_still_gives_every_entry_one_place(
-    ledger: Ledger, module_database: str, tmp_path: Path
+    ledger: Ledger, module_database: str, tmp_path: Path, ran: Ran
 ) -> None:
-    chance = random.Random(9)
+    chance, each = random.Random(9), max(400, share("G4 entries") // KILLS)
     paths = os.pathsep.join([str(PROGRAM.parent), str(PROGRAM.parents[1])])
     for _ in range(KILLS):
-        await ledger.write(400)
+        for start in range(0, each, AT_ONCE):
+            await ledger.write(min(AT_ONCE, each - start))
         size = await ledger.pool.fetchval("SELECT count(*) FROM log_entry")
         running = await asyncio.create_subprocess_exec(
             sys.executable, str(PROGRAM), module_database, str(tmp_path), env={**os.environ, "PYTHONPATH": paths}
@@ -50,4 +56,5 @@ async def test_a_sequencer_killed_again_and_again_still_gives_every_entry_one_pl
     order = [row["entry"] for row in await ledger.pool.fetch("SELECT entry FROM log_entry ORDER BY seq")]
     assert order == ledger.written
     found = await ledger.verify()
-    assert (found.problems, found.signed, found.unsequenced) == ([], KILLS * 400, 0)
+    assert (found.problems, found.signed, found.unsequenced) == ([], KILLS * each, 0)
+    ran("G4 entries", KILLS * each)

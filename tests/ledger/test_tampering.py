@@ -1,6 +1,5 @@
-"""Thousands of random ways to tamper with a ledger, each of them found, and the first bad entry named. FULL=1 runs them all."""
+"""Thousands of random ways to tamper with a ledger, each of them found, and the first bad entry named."""
 
-import os
 import random
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from in_memory import Rows, taken_from, verified
 from ledger_writer import opened_ledger
 
 from database import apart
+from shares import Ran, is_soak, patience, share
 
 pytestmark = pytest.mark.feature("S9", "Q3")
 
-FULL = os.environ.get("FULL") == "1"
-SIZE = 2_000 if FULL else 400
+SIZE = 2_000 if is_soak() else 400
 PEOPLE = SIZE // 20
-MUTATIONS = 10_000 if FULL else 220
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +40,11 @@ async def test_the_rows_are_sound_before_anybody_tampers(rows: Rows) -> None:
     assert found.anchors >= 3
 
 
-@pytest.mark.timeout(7_200 if FULL else 180)
-async def test_every_tampering_is_found_and_the_first_bad_entry_named(rows: Rows) -> None:
-    for n in range(MUTATIONS):
+@pytest.mark.soak
+@pytest.mark.timeout(patience(180))
+async def test_every_tampering_is_found_and_the_first_bad_entry_named(rows: Rows, ran: Ran) -> None:
+    mutations = share("G4 mutations")
+    for n in range(mutations):
         chance = random.Random(n)
         tamper = tampering.ALL[n % len(tampering.ALL)]
         other = rows.copy()
@@ -58,7 +58,7 @@ async def test_every_tampering_is_found_and_the_first_bad_entry_named(rows: Rows
             assert first.seq == bad.place, f"{told}: {first}, not {bad}"
         elif bad.place is not None:
             assert first.seq is not None and first.seq <= bad.place < (first.upto or first.seq + 1), f"{told}: {first}, not {bad}"
-    print(f"{MUTATIONS:,} of 10,000 tamperings over {SIZE:,} entries, all found")
+    ran("G4 mutations", mutations)
 
 
 async def missed(rows: Rows, **without: bool) -> set[str]:

@@ -46,6 +46,7 @@ from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.gate import Person
 from sayso.rules.state import EMPTY, State, fold, to_bytes
 from sayso.rules.words import Scope
+from shares import Ran, share
 
 Fold = Callable[[State, Entry], State]
 Answers = tuple[bool, ...]
@@ -84,10 +85,10 @@ def must_fail(promise: Callable[[], None]) -> None:
 # Order makes no difference, G2
 
 
-def order_free(by: Fold) -> None:
+def order_free(by: Fold, examples: int = 100) -> None:
     """Any order, repetition and batching of the same entries and links gives the same state and the same answers."""
 
-    @settings(max_examples=100)
+    @settings(max_examples=examples)
     @given(quarrels() | talks(), links, st.randoms(use_true_random=False))
     def holds(said: tuple[Spoken, ...], linked: set[Link], chance: Any) -> None:
         entries = entries_of(said)
@@ -100,9 +101,12 @@ def order_free(by: Fold) -> None:
     holds()
 
 
+@pytest.mark.soak
 @pytest.mark.feature("F1", "F2", "F4", "F5")
-def test_any_order_repetition_and_batching_give_the_same_state_and_answers() -> None:
-    order_free(fold)
+def test_any_order_repetition_and_batching_give_the_same_state_and_answers(ran: Ran) -> None:
+    examples = share("G2 examples")
+    order_free(fold, examples)
+    ran("G2 examples", examples)
 
 
 @pytest.mark.parametrize("broken", [last_writer_by_arrival, pairwise_window])
