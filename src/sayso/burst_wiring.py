@@ -5,7 +5,6 @@ from typing import Final
 
 import structlog
 
-from sayso.contracts.feed import Feed
 from sayso.flows.alert_bursts import alert_bursts
 from sayso.flows.ask_meant import ask_meant
 from sayso.flows.watch_bursts import KEPT, watch_bursts
@@ -47,11 +46,12 @@ def burst_duties_of(parts: Parts) -> tuple[tuple[str, Callable[[], Awaitable[flo
     """What a worker does for bursts."""
     bursts, letters = bursts_of(parts), PostgresLetters(parts.pool, parts.tools)
 
-    def feed(number: int) -> Feed:
-        return PostgresFeed(parts.pool, parts.tools.vault, number)
+    def size_of(log: int) -> Awaitable[int]:
+        return PostgresFeed(parts.pool, parts.tools.vault, log).size()
 
     async def watch() -> float:
-        more = await watch_bursts(feed=feed, newest=parts.log.log, book=parts.book, bursts=bursts, ground=await parts.current.ground())
+        ground = await parts.current.ground()
+        more = await watch_bursts(size_of=size_of, newest=parts.log.log, book=parts.book, bursts=bursts, ground=ground)
         return 0.0 if more else WATCH_EVERY
 
     async def ask() -> float:

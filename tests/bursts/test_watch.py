@@ -54,7 +54,9 @@ class Watch:
         """Places new entries in the log and watches, `later` microseconds from now."""
         await self.hub.pool.execute(PLACE, log)
         ground = replace(self.hub.ground, clock=lambda: time.time_ns() // 1000 + later)
-        while await watch_bursts(feed=self.feed, newest=log, book=self.hub.book, bursts=self.bursts, ground=ground):
+        while await watch_bursts(
+            size_of=lambda number: self.feed(number).size(), newest=log, book=self.hub.book, bursts=self.bursts, ground=ground
+        ):
             pass
 
     def feed(self, number: int) -> PostgresFeed:

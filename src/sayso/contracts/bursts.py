@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from sayso.contracts.book import Noted
+from sayso.contracts.feed import Fed
 from sayso.contracts.letters import Cursor
 from sayso.rules.bursts import Signal
 
@@ -101,6 +102,9 @@ class Bursts(Protocol):
 
     async def reached(self, asked: Sequence[Reached]) -> list[int | None]:
         """When the last message before each moment reached these people, within a day; None when nothing is known of one."""
+
+    async def statements(self, log: int, start: int, end: int) -> Sequence[Fed]:
+        """What was chosen through links in the places from `start` up to `end` of a log, copies too; nothing else there is opened."""
 
     async def recent(self, since: int, until: int) -> list[Signal]:
         """Signals made from `since` to `until`."""

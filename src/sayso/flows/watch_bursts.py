@@ -1,13 +1,13 @@
 """Watch for bursts: reads the ledger as it grows and marks opt-outs that look like a machine's. It changes no choice, and delays none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
 from sayso.contracts.book import Book
 from sayso.contracts.bursts import Bursts, Marked, Reached
-from sayso.contracts.feed import Fed, Feed
+from sayso.contracts.feed import Fed
 from sayso.contracts.ground import Ground
 from sayso.rules.bursts import WINDOW, Found, Signal, find, host_of, is_scanner, is_sign, network_of
 from sayso.rules.decide import Row
@@ -15,8 +15,8 @@ from sayso.rules.ids import RANDOM_BYTES, uuid7
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import MINUTE
 
-READ: Final = 500
-"""Places of the log that one look takes."""
+READ: Final = 2_000
+"""Places of the log that one look takes; nearly all of them are something else and cost nothing."""
 CUT: Final = 50
 """Places behind these in which the second copy of a statement may lie that one look cuts in two."""
 SECOND_LOOK: Final = MINUTE
@@ -35,21 +35,21 @@ class _Person:
     email: str | None = field(repr=False)
 
 
-async def watch_bursts(*, feed: Callable[[int], Feed], newest: int, book: Book, bursts: Bursts, ground: Ground) -> bool:
-    """Whether more is waiting right now. `feed` gives a log by its number, `newest` is the one that grows.
+async def watch_bursts(*, size_of: Callable[[int], Awaitable[int]], newest: int, book: Book, bursts: Bursts, ground: Ground) -> bool:
+    """Whether more is waiting right now. `size_of` says how long a log is, `newest` is the number of the one that grows.
 
     What was found is kept together with the place up to which the log was read: a crash repeats, never skips. Raises Unavailable.
     """
     now = ground.clock()
     start = await bursts.cursor()
-    size = await feed(start.log).size()
-    entries = await feed(start.log).read(start.seq, READ) if start.seq < size else []
-    end = replace(start, seq=min(start.seq + READ, size)) if start.seq < size else start
+    size = await size_of(start.log)
+    end = replace(start, seq=max(start.seq, min(start.seq + READ, size)))
     if start.seq >= size and start.log < newest:
         end = replace(start, log=start.log + 1, seq=0)
+    entries = await bursts.statements(start.log, start.seq, end.seq + CUT) if start.seq < size else ()
     undated = await bursts.undated(now - KEPT, now - SECOND_LOOK)
-    beyond = await feed(start.log).read(end.seq, CUT) if end.log == start.log and end.seq < size else ()
-    fresh = await _signals([one for one in entries if is_sign(one.fields)], _spoken([*entries, *beyond]), book, bursts)
+    signs = [one for one in entries if one.seq < end.seq and is_sign(one.fields)]
+    fresh = await _signals(signs, _spoken(entries), book, bursts)
     again = await _dated(undated, book, bursts)
     if end == start and not again:
         return False

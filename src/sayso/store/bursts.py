@@ -8,8 +8,9 @@ from uuid import UUID
 import asyncpg
 
 from sayso.contracts.bursts import Burst, Marked, Member, Offered, Reached, Waiting
+from sayso.contracts.feed import Fed
 from sayso.contracts.letters import Cursor
-from sayso.rules.bursts import Signal
+from sayso.rules.bursts import SOURCES, Signal
 from sayso.rules.ids import shard_of
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
@@ -55,6 +56,13 @@ class PostgresBursts:
             for row in await borrow.fetch(QUERIES["last_reached"], places, [sub[0] for sub in subs], subs, befores):
                 found[row["place"]] = row["at"]
         return found
+
+    async def statements(self, log: int, start: int, end: int) -> Sequence[Fed]:
+        """What was chosen through links in a run of places."""
+        async with borrowed(self._pool) as borrow:
+            rows = await borrow.fetch(QUERIES["link_statements"], log, start, end, sorted(SOURCES))
+        found = [(row, noted(row, row["wrapped"], self._tools.vault)) for row in rows]
+        return [Fed(row["seq"], one.id, one.sub, row["kind"] or "", one.act, one.fields, one.detail) for row, one in found]
 
     async def recent(self, since: int, until: int) -> list[Signal]:
         """Signals of some minutes."""

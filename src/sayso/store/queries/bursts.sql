@@ -6,6 +6,17 @@ SELECT log, seq FROM burst_cursor;
 -- Moves watching on, unless another process was first.
 UPDATE burst_cursor SET log = $3, seq = $4 WHERE log = $1 AND seq = $2 RETURNING seq;
 
+-- name: link_statements
+-- What was chosen through links in a run of places in the log, with the personal parts and whose it is: nothing else is opened.
+SELECT l.seq, e.id, e.sub, e.act, e.leaf, d.sealed, k.wrapped, s.kind
+FROM log_entry l
+JOIN LATERAL (SELECT * FROM entry WHERE entry.shard = l.shard AND entry.id = l.entry LIMIT 1) AS e ON true
+LEFT JOIN LATERAL (SELECT sealed FROM detail WHERE detail.shard = l.shard AND detail.entry = l.entry LIMIT 1) AS d ON true
+LEFT JOIN LATERAL (SELECT wrapped FROM subject_key WHERE subject_key.shard = l.shard AND subject_key.pseudonym = e.sub LIMIT 1) AS k ON true
+LEFT JOIN LATERAL (SELECT kind FROM subject WHERE subject.shard = l.shard AND subject.pseudonym = e.sub LIMIT 1) AS s ON true
+WHERE l.log = $1 AND l.seq >= $2 AND l.seq < $3 AND e.kind = 'choice' AND e.src = ANY($4::text[])
+ORDER BY l.seq;
+
 -- name: last_reached
 -- When the last message before each moment reached a person, within a day: as its sender told us, or as the mail system reported it.
 -- Of a chain only the newest fifty entries are looked at.
@@ -21,10 +32,10 @@ FROM unnest($1::int[], $2::smallint[], $3::bytea[], $4::bigint[]) AS n(place, sh
 GROUP BY n.place;
 
 -- name: recent_signals
--- Opt-outs through links of some minutes, as signs.
+-- Opt-outs through links of some minutes, as signs; of a flood the newest.
 -- every shard: a burst is about everybody
 SELECT l.*, b.offered_at IS NOT NULL AS closed FROM link_opt_out l LEFT JOIN burst b ON b.id = l.burst
-WHERE l.at >= $1 AND l.at <= $2 ORDER BY l.at, l.entry;
+WHERE l.at >= $1 AND l.at <= $2 ORDER BY l.at DESC, l.entry LIMIT 5000;
 
 -- name: undated_signals
 -- Opt-outs through links whose delivery was not known when they were first looked at.
