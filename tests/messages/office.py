@@ -20,6 +20,8 @@ from sayso.rules.tokens import access_token, fingerprint
 from sayso.settings import read
 from sayso.web.hub import Current
 
+BASE = "https://prefs.example.com"
+
 
 @dataclass(slots=True)
 class Clock:
@@ -85,7 +87,7 @@ class Office:
 @asynccontextmanager
 async def office_over(database: str, folder: Path, **env: str) -> AsyncIterator[Office]:
     """A hub on a database of its own, without a worker."""
-    given = {"SAYSO_DATA_DIR": str(folder), "SAYSO_DATABASE_URL": database, "SAYSO_PUBLIC_URL": "https://prefs.example.com", **env}
+    given = {"SAYSO_DATA_DIR": str(folder), "SAYSO_DATABASE_URL": database, "SAYSO_PUBLIC_URL": BASE, **env}
     async with opened(read(given, cwd=folder.parent)) as parts:
         clock = Clock()
         parts.current = Current(replace(parts.current.held, clock=clock), parts.desk)

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from office import Office, office_over
+from office import BASE, Office, office_over
 
 from sayso.contracts.messages import MailKeys
 from sayso.flows.open_link import open_link
@@ -18,7 +18,6 @@ from sayso.store.messages import PostgresMailKeys
 from shared_files import shared
 
 ADA = {"contact_id": "c-1001", "address": "Ada@Example.com", "campaign_id": "spring-26", "message_id": "m-77"}
-BASE = "https://prefs.example.com"
 PAIR = "List-Unsubscribe=One-Click"
 
 
