@@ -138,8 +138,8 @@ def test_longer_words_and_larger_letters_fit_on_a_small_screen(look: Look) -> No
         for key, text in TEXTS["en"].items()
     }
     with look(width=320) as show:
-        for key, state in STATES.items():
-            fits(show(state, own=longer), key)
+        for key in STATES.keys() - ALIKE:
+            fits(show(STATES[key], own=longer), key)
         for language in LANGUAGES:
             page = show(STATES["preferences-brand"], language)
             fits(page, language)

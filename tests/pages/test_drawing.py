@@ -83,7 +83,7 @@ def test_the_page_says_what_each_category_sends_how_often_and_how_to_leave() -> 
     assert "Tick what you want, untick the rest, save. Or stop everything." in words
     places = [
         words.index(part)
-        for part in (ADA.masked, "Product updates", "Always sent", "A break?", "Stop everything One press", "Save my choices")
+        for part in (ADA.masked, "Product updates", "Always sent", "A break?", "Stop everything One press.", "Save my choices")
     ]
     assert places == sorted(places)
 
