@@ -77,7 +77,8 @@ def mix(one: str, other: str, share: float) -> str:
 def _whole(six: Mapping[str, str]) -> Mapping[str, str]:
     """The six, and made from them: softer text, the edge of controls, and the wash behind notes."""
     under = (six["surface"], six["paper"])
-    wash = mix(six["surface"], six["accent"], 0.08)
+    washes = (mix(six["surface"], six["accent"], share / 100) for share in (8, 6, 4, 2, 0))
+    wash = next(one for one in washes if min(contrast(six["ink"], one), contrast(six["accent"], one)) >= TEXT)
     return {
         **six,
         "wash": wash,
