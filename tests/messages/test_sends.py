@@ -1,5 +1,7 @@
 """What a permit is worth: the pure rule behind violations."""
 
+import re
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -56,3 +58,8 @@ def test_a_permit_is_read_for_what_it_said_also_when_it_is_over_and_nothing_else
     for other in (text[:-1], text + "A", "", "1.k1..", text.replace("k1", "k2", 1)):
         assert shown_permit(RING, other).permit is None
     assert shown_permit(Ring("k2", {"k2": b"q" * 32, "k1": b"p" * 32}), text).permit == found
+
+
+def test_every_violation_is_explained() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "violations.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.MULTILINE) == list(CODES.items())
