@@ -1,10 +1,13 @@
 """A whole hub on a loopback port, with its own clock, and the people who open links of it."""
 
+import base64
+import itertools
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from sayso.contracts.book import Key
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.flows.record import Said, record
 from sayso.opening import Parts, opened
+from sayso.rules.catalogue import DEFAULT, to_json
 from sayso.rules.decide import Choose, Voice
 from sayso.rules.subjects import CONTACT
 from sayso.rules.tokens import Link, access_token, fingerprint, sign_link
@@ -25,6 +29,7 @@ from sayso.rules.words import ANY, Scope
 from sayso.settings import read
 
 ADA = "ada@example.com"
+COUNT = itertools.count(1)
 HOUR = 3_600_000_000
 PROMO = Scope(ANY, "email", "promotional")
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -75,7 +80,8 @@ class Town:
     base: str
     session: aiohttp.ClientSession
     agent: str = "Mozilla/5.0 (a person)"
-    seen: dict[str, str] = field(default_factory=dict)
+    email: str = ADA
+    contact: str = "c-1001"
 
     async def call(self, method: str, path: str, *, data: Any = None, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request; redirects are not followed."""
@@ -94,8 +100,9 @@ class Town:
     async def post(self, path: str, data: Any = None, **more: Any) -> Answer:
         return await self.call("POST", path, data=data, **more)
 
-    async def meets(self, email: str = ADA, contact: str = "c-1001", *, country: str = "") -> tuple[str, str]:
-        """A contact with an address, known and silent; the pseudonyms of both."""
+    async def meets(self, email: str = "", contact: str = "") -> tuple[str, str]:
+        """A contact with an address, known and silent; the pseudonyms of both. The person of this test unless others are named."""
+        email, contact = email or self.email, contact or self.contact
         ground = await self.parts.current.ground()
         who, at = Key(CONTACT, contact, contact), Key("email", email, email)
         said = Said(Voice("api", False, "c:shop:api", "c:shop"), (), who, at, ties=((at, True),))
@@ -103,7 +110,7 @@ class Town:
         return page.keys[who], page.keys[at]
 
     async def link(
-        self, email: str = ADA, contact: str = "c-1001", scope: Scope = PROMO, *, fresh: bool = False, campaign: str = "", message: str = "",
+        self, email: str = "", contact: str = "", scope: Scope = PROMO, *, fresh: bool = False, campaign: str = "", message: str = "",
         expired: bool = False,
     ) -> str:  # fmt: skip
         """The token of a link to somebody, who is made where nobody knew them."""
@@ -113,8 +120,9 @@ class Town:
         until = now - HOUR if expired else now + HOUR // 2 if fresh or expired else None
         return sign_link(self.parts.keys.token_ring, link, fresh_until=until)
 
-    async def opts_in(self, *categories: str, email: str = ADA, contact: str = "c-1001", brand: str = ANY) -> None:
+    async def opts_in(self, *categories: str, email: str = "", contact: str = "", brand: str = ANY) -> None:
         """Somebody's own consent to categories, as a page would have recorded it."""
+        email, contact = email or self.email, contact or self.contact
         ground = await self.parts.current.ground()
         words = tuple(Choose(Scope(brand, "email", one), out=False) for one in categories)
         said = Said(Voice("preference_center", True, "", "c:center"), words, Key(CONTACT, contact, contact), Key("email", email, email))
@@ -128,8 +136,9 @@ class Town:
             f"/preferences/{token}{at}", [*data, *fields.items()] if fields.get("action") else [*data, ("action", "save"), *fields.items()]
         )
 
-    async def entries(self, email: str = ADA, contact: str = "c-1001", kinds: tuple[str, ...] = ("choice", "pause", "event")) -> list[Any]:
+    async def entries(self, email: str = "", contact: str = "", kinds: tuple[str, ...] = ("choice", "pause", "event")) -> list[Any]:
         """Everything recorded about somebody, oldest first, copies left out."""
+        email, contact = email or self.email, contact or self.contact
         page = await self.parts.book.read([Key(CONTACT, contact), Key("email", email)])
         found = await self.parts.book.entries(sorted(page.rows), kinds=kinds, after="", limit=500, newest_first=False)
         return [one for one in found if "twin" not in one.fields.get("x", {})]
@@ -144,11 +153,28 @@ async def town(database: str, folder: Path, **settings: str) -> AsyncIterator[To
 
 
 async def admin(town: Town) -> dict[str, str]:
-    token = access_token(b"a" * 32)
-    now = town.parts.current.held.clock()
-    await town.parts.desk.add_client(Client("cl_admin", "Ops", tuple(SCOPES), False, now), b"h" * 32)
-    await town.parts.desk.keep_token(fingerprint(token), Grant("cl_admin", ("admin",), False, now + 3_600_000_000))
+    """The header of an operator."""
+    client, token, now = f"cl_{next(COUNT)}", access_token(os.urandom(32)), town.parts.current.held.clock()
+    await town.parts.desk.add_client(Client(client, "Ops", tuple(SCOPES), False, now), os.urandom(32))
+    await town.parts.desk.keep_token(fingerprint(token), Grant(client, ("admin", "audit:read"), False, now + HOUR))
     return {"Authorization": f"Bearer {token}"}
 
 
-__all__ = ["ADA", "Answer", "Town", "admin", "town"]
+LOGO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
+
+
+def new_pages() -> dict[str, Any]:
+    """A draft: a text, a look, one more category, and the colleagues who see it first."""
+    catalogue = to_json(DEFAULT)
+    catalogue["categories"].append(
+        {"key": "circulars", "class": "marketing", "title": "Circulars", "sends": "Our paper.", "often": "Weekly"}
+    )
+    return {
+        "texts": {"en": {"preferences_lead": "We are listening."}},
+        "brands": {"*": {"colours": {"accent": "#7a1f3d"}, "logo": f"data:image/png;base64,{base64.b64encode(LOGO).decode()}"}},
+        "catalogue": catalogue,
+        "shown_to": ["@northwind.example"],
+    }
+
+
+__all__ = ["ADA", "COUNT", "Answer", "Town", "admin", "new_pages", "town"]

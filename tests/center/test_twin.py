@@ -11,6 +11,8 @@ from sayso.rules.references import reference
 from sayso.rules.subjects import parse_address
 from sayso.store.messages import PostgresSent
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def on(body: dict[str, list[dict[str, object]]]) -> set[object]:
     return {one["key"] for one in body["categories"] if one["on"]}
@@ -82,7 +84,7 @@ async def test_why_shows_the_message_and_the_very_record_that_allowed_it(hub_tow
     consent = (await hub_town.entries())[-1]
     who, _ = await hub_town.meets()
     ask = Ask("email", DEFAULT.get("promotional"))
-    at = parse_address("email", "ada@example.com", default_region=None)
+    at = parse_address("email", hub_town.email, default_region=None)
     [(verdict, logged)] = await check([Question(ask, None, at)], gatehouse=parts.gatehouse, ground=await parts.current.ground())
     assert logged.verdict.allowed and verdict is not None
     now = parts.current.held.clock()
