@@ -116,7 +116,7 @@ def test_it_outlives_stops_and_kills_and_starts_over_when_told_to() -> None:
 
         here.start()
         assert said_no(here) == version
-        assert in_step(here)
+        until(lambda: in_step(here), "every system to be in step again")
         assert here.stop() == 0
 
         here.start("--reset")

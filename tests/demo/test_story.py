@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sayso.demo.story import ADA, CAST, DAYS, SPIKE_DAYS_AGO, ZOE, contacts, story
@@ -12,6 +12,7 @@ from sayso.rules.subjects import parse_address
 from sayso.rules.times import DAY
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 2**32))
 def test_the_same_seed_tells_the_same_story(count: int, seed: int) -> None:
     assert contacts(count, seed) == contacts(count, seed)
