@@ -111,6 +111,7 @@ async def test_a_category_that_became_locked_stops_the_channel_by_one_click(own_
     ]
 
 
+@pytest.mark.feature("G12")
 async def test_the_one_button_stops_the_category_of_its_link(hub_town: Town) -> None:
     token = await hub_town.link()
     await hub_town.opts_in("promotional", "events")

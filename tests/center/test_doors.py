@@ -271,7 +271,6 @@ async def test_a_fresh_link_hands_out_everything_and_forgets(hub_town: Town) -> 
     assert not any(one.fields["x"]["new"] == "opted_in" for one in (await hub_town.entries(kinds=("choice",)))[1:])
 
 
-@pytest.mark.feature("G12", "N5")
 async def test_a_reason_is_kept_with_the_entries_it_is_about(hub_town: Town) -> None:
     token = await hub_town.link()
     await hub_town.opts_in("promotional")

@@ -65,3 +65,4 @@ def test_words_are_called_by_what_they_are_about() -> None:
 def test_facts_do_not_make_a_choice() -> None:
     assert is_on((Reason("complaint"), Reason("paused")))
     assert not is_on((Reason("no_consent"),))
+    assert not is_on((Reason("unknown_state"),)), "doubt denies"

@@ -16,6 +16,8 @@ PAUSE: Final = "pause"
 """What pauses are called where categories are named by their keys."""
 STOPPED_BY_CHOICE: Final = frozenset({"global_opt_out", "category_opted_out", "no_consent", "consent_expired"})
 """Codes of the gate that choices make and choices can unmake; the rest is held by facts."""
+UNKNOWN: Final = "unknown_state"
+"""Nobody can say what somebody wants of whom nothing is held: nothing is on."""
 HELD_BY: Final = frozenset({"blacklisted", "hard_bounce", "complaint", "soft_bounce_streak", "carrier_stop"})
 
 
@@ -79,5 +81,5 @@ def applied(told: tuple[Told, ...]) -> tuple[Told, ...]:
 
 
 def is_on(reasons: tuple[Reason, ...]) -> bool:
-    """Whether nobody's choice, and no missing one, is among the reasons of a verdict."""
-    return not any(reason.code in STOPPED_BY_CHOICE for reason in reasons)
+    """Whether nobody's choice, no missing one, and no doubt is among the reasons of a verdict."""
+    return not any(reason.code in STOPPED_BY_CHOICE or reason.code == UNKNOWN for reason in reasons)
