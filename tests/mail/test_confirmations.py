@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from postoffice import ADA, ADAS_MAIL, ALL_MAIL, EVENTS, PROMO, RING, Office, html, links, mail_key, plain, stop
+from postoffice import ADA, ADAS_MAIL, ALL_MAIL, EVENTS, NORTHWIND, PROMO, RING, Office, html, links, mail_key, plain, stop
 
 from hub import api, tools
 from sayso.contracts.letters import Confirmation, Cursor
-from sayso.contracts.mailer import Mail, NeverTaken, NotNow
+from sayso.contracts.mailer import Mail, NeverTaken, NotNow, Sender
 from sayso.flows.choose import Manner
 from sayso.flows.undo import undo
 from sayso.rules.decide import Block, Choose, Suspend, Voice
@@ -190,6 +191,21 @@ async def test_a_mail_that_is_never_taken_is_set_aside_with_its_cause(office: Of
     assert (await office.letters.backlog(office.now)).parked == 1
     office.turn(DAY)
     assert await office.send() == []
+
+
+async def test_a_mail_that_cannot_be_written_is_set_aside_and_its_cause_names_nobody(office: Office) -> None:
+    await office.meet_ada()
+    await office.say(stop())
+    await office.confirm()
+    evil = replace(NORTHWIND, company="Northwind\r\nBcc: all@example.com")
+
+    async def sender(brand: str) -> Sender:
+        return evil
+
+    office.room = replace(office.room, sender=sender)
+    assert await office.send() == []
+    cause = "it cannot be written: the header Subject must not hold line breaks or control characters"
+    assert await office.states() == [("confirmation", "parked", cause)]
 
 
 async def test_a_worker_that_dies_with_a_letter_in_hand_loses_nothing(office: Office) -> None:

@@ -121,6 +121,16 @@ async def test_a_link_that_came_too_late_is_not_sent_and_a_complaint_does_not_st
     assert (await office.states())[-1] == ("link", "dropped", "asked for too long ago")
 
 
+async def test_a_link_to_somebody_without_an_address_mails_nobody(office: Office) -> None:
+    await office.say(stop())
+    sub = (await office.hub.book.read([ADA])).keys[ADA]
+    people = await opened(Link(bytes.fromhex(sub), None, PROMO), "", fresh=False, book=office.hub.book, ground=office.ground)
+    await ask(office, people)
+    await office.hub.pool.execute("DELETE FROM subject_key")
+    await ask(office, await opened(people.link, "", fresh=False, book=office.hub.book, ground=office.ground))
+    assert await office.states() == []
+
+
 @pytest.mark.parametrize("raw", ["", "nobody", "ada@example.com\r\nBcc: all@example.com", "ada@localhost", "@", "a" * 400 + "@example.com"])
 async def test_what_is_no_address_is_told_so(office: Office, raw: str) -> None:
     with pytest.raises(InvalidAddress):

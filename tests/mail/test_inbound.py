@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 from postoffice import ADA, ADAS_MAIL, EVENTS, PROMO, RING, URL, Office, office_over
 
 from hub import Hub
@@ -228,7 +229,10 @@ def test_the_pipe_answers_mail_servers_in_their_own_codes(
     from sayso.cli import app
 
     def pipe(raw: bytes, *more: str) -> tuple[int, str, str]:
-        done = CliRunner().invoke(app, ["receive-mail", *more], input=raw)
+        try:
+            done = CliRunner().invoke(app, ["receive-mail", *more], input=raw)
+        finally:
+            structlog.reset_defaults()  # a command logs to its own stderr, which ends with it
         return done.exit_code, done.stdout, done.stderr
 
     key = asyncio.run(key_in(database, tmp_path))

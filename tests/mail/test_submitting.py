@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from postoffice import ADA, ADAS_MAIL, EVENTS, PROMO, RING, Office, links, post_server, stop
 
+from sayso.contracts.book import Unavailable
 from sayso.contracts.letters import Changed, Offer
 from sayso.contracts.mailer import Mail, NeverTaken, NotNow
 from sayso.flows.send_mail import BEGUN_WITHIN, send_mail
@@ -262,3 +263,41 @@ async def test_an_offer_asks_whether_it_was_meant_and_undoes_for_as_long_as_it_s
     office.turn(31 * 86_400_000_000)
     assert await office.send() == []
     assert (await office.states())[-1] == ("offer", "dropped", "it is too late to undo")
+
+
+async def test_what_is_not_taken_for_thirty_days_is_set_aside(office: Office) -> None:
+    await office.meet_ada()
+    await office.say(stop())
+    await office.confirm()
+
+    async def busy(mail: Mail) -> None:
+        raise NotNow("connection refused")
+
+    await office.send(busy)
+    office.turn(31 * 86_400_000_000)
+    await office.send(busy)
+    assert await office.states() == [("confirmation", "parked", "tried for 30 days: connection refused")]
+
+
+async def test_a_store_that_is_lost_on_the_way_leaves_the_letter_to_its_lease(office: Office) -> None:
+    await office.meet_ada()
+    await office.say(stop())
+    await office.confirm()
+
+    async def lost(mail: Mail) -> None:
+        raise Unavailable("the store is away")
+
+    with pytest.raises(Unavailable):
+        await office.send(lost)
+    assert await office.send() == []
+    office.turn(11 * 60_000_000)
+    assert len(await office.send()) == 1
+
+
+async def test_a_letter_that_no_key_opens_any_more_is_dropped(office: Office) -> None:
+    await office.meet_ada()
+    await office.say(stop())
+    await office.confirm()
+    await office.hub.pool.execute("UPDATE letter SET sealed = substring(sealed FROM 2)")
+    assert await office.send() == []
+    assert await office.states() == [("confirmation", "dropped", "erased")]

@@ -19,10 +19,18 @@ from postoffice import parsed, plain
 
 from running import served
 from sayso.app import web_app, working
+from sayso.contracts.book import Key
 from sayso.contracts.desk import SCOPES
+from sayso.contracts.letters import FreshLink
 from sayso.flows.enrol import enrol
+from sayso.flows.record import Said, record
+from sayso.mail import inbound
+from sayso.mail_wiring import LISTEN_AGAIN, letters_of, look_at_mail, mail_duties_of, submit_of, take_of
 from sayso.opening import Parts, opened
+from sayso.rules.decide import Voice
+from sayso.rules.words import Scope
 from sayso.settings import read
+from sayso.settings_forms import mail_route
 
 PATIENCE = 30.0
 
@@ -145,3 +153,51 @@ async def test_the_button_in_a_confirmation_takes_the_change_back(database: str,
         assert status == 200 and "ada@example.com" not in page.split("<form")[0]
         fresh = next(one for one in await hub.mails(2) if one["Subject"].startswith("Your link"))
         assert (await hub.call("GET", path_of(fresh, "preferences")))[0] == 200
+
+
+async def test_the_doctor_says_how_mail_stands(database: str, tmp_path: Path) -> None:
+    env = {"SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database, "SAYSO_INBOUND_SMTP": "127.0.0.1:2525"}
+    async with opened(read(env, cwd=tmp_path)) as parts:
+        ground = await parts.current.ground()
+        assert [name for name, _ in mail_duties_of(parts)] == ["confirm changes", "send mail", "forget letters"]
+        said = Said(Voice("api", False, "c:x:api", "c:x"), address=Key("email", "ada@example.com"))
+        page = (await record(said, book=parts.book, ground=ground)).page
+        (sub,) = page.keys.values()
+        letters = letters_of(parts)
+        for cause in ("451 busy", "550 gone"):
+            await letters.put(sub, FreshLink("", sub, Scope("*", "email", "*")), now=ground.clock())
+            (held,) = await letters.claim(now=ground.clock(), limit=1, lease=60_000_000)
+            await (
+                letters.later(held, ground.clock() + 60_000_000, cause) if cause[0] == "4" else letters.park(held, cause, ground.clock())
+            )
+        await take_of(parts)(inbound.read(b"Subject: hello\r\n\r\n"))
+        found = await look_at_mail(parts)
+        assert [(one.name, one.level) for one in found] == [("mail", "warn"), ("mail", "warn"), ("mail in", "warn"), ("mail in", "warn")]
+        assert "1 letters wait, 1 of them were not taken" in found[0].detail and "never be taken" in found[1].detail
+        await parts.pool.execute("DELETE FROM letter")
+        await parts.pool.execute("DELETE FROM inbox")
+    del env["SAYSO_INBOUND_SMTP"]
+    async with opened(read(env, cwd=tmp_path)) as parts:
+        assert [(one.level, one.detail) for one in await look_at_mail(parts)] == [("ok", "0 letters wait")]
+        assert [name for name, _ in mail_duties_of(parts)][-1] == "forget letters"
+
+
+async def test_a_port_that_is_taken_is_tried_again(database: str, tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        env = {
+            "SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database, "SAYSO_UNSUBSCRIBE_MAILBOX": "u@sayso.example",
+            "SAYSO_INBOUND_SMTP": f"127.0.0.1:{holder.getsockname()[1]}",
+        }  # fmt: skip
+        async with opened(read(env, cwd=tmp_path)) as parts:
+            duties = dict(mail_duties_of(parts))
+            assert await duties["take in mail"]() == LISTEN_AGAIN
+            assert await duties["forget letters"]() > 0
+
+
+@pytest.mark.parametrize(
+    ("url", "made"), [("console:", "to_console"), ("folder:x", "to_folder"), ("smtp://h", "to_smtp"), ("smtps://u:p@h", "to_smtp")]
+)
+def test_every_way_of_the_settings_has_its_submitter(tmp_path: Path, url: str, made: str) -> None:
+    assert submit_of(mail_route(url, tmp_path)).__qualname__.startswith(f"{made}.")

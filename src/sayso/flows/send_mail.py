@@ -12,7 +12,7 @@ import structlog
 from sayso.contracts.book import Book, Key, Unavailable
 from sayso.contracts.ground import Ground
 from sayso.contracts.letters import Confirmation, DoubleOptIn, FreshLink, Letter, Letters, Matter, gathered
-from sayso.contracts.mailer import Compose, Draft, NeverTaken, NotNow, Sender, Submit
+from sayso.contracts.mailer import Compose, Draft, Mail, NeverTaken, NotNow, Sender, Submit
 from sayso.contracts.messages import MailKeys
 from sayso.contracts.people import Opened
 from sayso.flows.open_link import opened
@@ -82,11 +82,11 @@ async def _send(letter: Letter, letters: Letters, room: Mailroom, book: Book, gr
     kind, told = letter.kind, {"letter": str(letter.id), "kind": letter.kind}
     try:
         draft = await _draft(letter, letters, room, book, ground)
-        await room.submit(room.compose(draft))
+        await room.submit(_written(draft, room))
     except _Undue as why:
         log.info("letter dropped", **told, cause=str(why))
         await letters.drop(letter, str(why), ground.clock())
-    except (NeverTaken, ValueError) as refused:
+    except NeverTaken as refused:
         log.error("letter parked", **told, cause=str(refused))
         await letters.park(letter, str(refused), ground.clock())
     except Unavailable:
@@ -98,6 +98,14 @@ async def _send(letter: Letter, letters: Letters, room: Mailroom, book: Book, gr
         await _again(letter, f"could not be written: {type(bug).__name__}", letters, ground)
     else:
         await letters.sent(letter, ground.clock())
+
+
+def _written(draft: Draft, room: Mailroom) -> Mail:
+    """The mail. What cannot be written today cannot be written tomorrow; the cause names nobody."""
+    try:
+        return room.compose(draft)
+    except ValueError as bad:
+        raise NeverTaken(f"it cannot be written: {bad if type(bad) is ValueError else type(bad).__name__}") from bad
 
 
 async def _hand_back(letter: Letter, letters: Letters, ground: Ground) -> None:
