@@ -84,7 +84,7 @@ class Shown:
         seqs = {entry: seq for seq, entry in enumerate(self.rows.order) if entry}
         rows = [
             row if row.seq == seqs.get(row.id) and row.waits == (row.id in self.rows.waits)
-            else replace(row, seq=seqs.get(row.id), log=0 if row.id in seqs else None, waits=row.id in self.rows.waits)
+            else row._replace(seq=seqs.get(row.id), log=0 if row.id in seqs else None, waits=row.id in self.rows.waits)
             for row in self.rows.stored.values()
         ]  # fmt: skip
         rows.sort(key=lambda row: (row.shard, row.sub, row.ver))

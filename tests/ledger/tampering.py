@@ -46,13 +46,13 @@ def other_leaf(row: Stored) -> bytes:
 
 def a_bit_of_a_leaf(rows: Rows, chance: random.Random) -> Bad:
     place, row = placed(rows, chance)
-    rows.stored[row.id] = replace(row, leaf=flipped(row.leaf, chance))
+    rows.stored[row.id] = row._replace(leaf=flipped(row.leaf, chance))
     return Bad(place, exactly=True)
 
 
 def a_leaf_rewritten(rows: Rows, chance: random.Random) -> Bad:
     place, row = placed(rows, chance)
-    rows.stored[row.id] = replace(row, leaf=other_leaf(row))
+    rows.stored[row.id] = row._replace(leaf=other_leaf(row))
     return Bad(place, exactly=True)
 
 
@@ -113,7 +113,7 @@ def forged(rows: Rows, chance: random.Random) -> Stored:
     last = max((row for row in rows.stored.values() if row.sub == sub), key=lambda row: row.ver)
     kept, fresh = rows.subjects[last.sub], UUID(int=last.id.int ^ chance.getrandbits(40) << 8)
     fields: dict[str, Any] = {**parse(last.leaf), "id": str(fresh), "ver": last.ver + 1, "prev": kept.head.hex(), "at": last.at + 1}
-    return replace(last, id=fresh, leaf=build(fields), ver=last.ver + 1, at=last.at + 1, log=None, seq=None, waits=False)
+    return last._replace(id=fresh, leaf=build(fields), ver=last.ver + 1, at=last.at + 1, log=None, seq=None, waits=False)
 
 
 def an_entry_inserted_beside_the_log(rows: Rows, chance: random.Random) -> Bad:
@@ -180,7 +180,7 @@ def a_column(rows: Rows, chance: random.Random) -> Bad:
         {"at": row.at + 1}, {"kind": "event"}, {"act": "lift"}, {"scope": ("*", "sms", "*")}, {"src": "api"}, {"effect": "superseded"},
         {"shard": (row.shard + 1) % 256},
     ]  # fmt: skip
-    rows.stored[row.id] = replace(row, **chance.choice(changes))
+    rows.stored[row.id] = row._replace(**chance.choice(changes))
     return Bad(place, exactly=True)
 
 
@@ -237,7 +237,7 @@ def the_queue(rows: Rows, chance: random.Random) -> Bad:
 
 def a_waiting_leaf_rewritten(rows: Rows, chance: random.Random) -> Bad:
     row = rows.stored[chance.choice(sorted(rows.waits))]
-    rows.stored[row.id] = replace(row, leaf=other_leaf(row))
+    rows.stored[row.id] = row._replace(leaf=other_leaf(row))
     return Bad()
 
 

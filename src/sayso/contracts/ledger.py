@@ -10,7 +10,7 @@ Logs are numbered. The newest one grows; the ones before it are closed: an opera
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sayso.rules.tiles import TileKey
@@ -52,8 +52,7 @@ class Signed:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """One place of a log and the entry that has it; `leaf` None when the entry is gone."""
 
     seq: int
@@ -61,8 +60,7 @@ class Placed:
     leaf: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One entry as stored: its leaf, the columns copied from it, its log and place there (None: unsequenced), whether it waits."""
 
     shard: int
