@@ -56,7 +56,7 @@ def shown_permit(ring: Ring, text: str) -> Shown:
 
 
 def by_permit(send: Send, permit: Permit, logged: Logged | None, *, same_person: bool) -> str:
-    """ "" where the permit covers the message, else the code of what is wrong with it."""
+    """The code of what is wrong with a message's permit, "" where it covers the message."""
     if logged is None:
         return "permit_unknown"
     if not permit.covers(send.channel, send.category) or not same_person or not same_brand(send, logged):
@@ -71,7 +71,7 @@ def by_permit(send: Send, permit: Permit, logged: Logged | None, *, same_person:
 
 
 def by_verdict(nearest: Logged | None) -> str:
-    """ "" where the newest verdict of the minute before allowed the message, else the code of what is wrong."""
+    """The code of what is wrong by the newest verdict of the minute before, "" where that allowed the message."""
     if nearest is None:
         return "no_permit"
     return "" if nearest.verdict.allowed else "sent_against_verdict"
