@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from forgetting import check, codes, completed, forget, gone
 from haystack import checkpoint, data_keys, plain_hits, table_hits
 from test_erasing import sound
-from town import Receiver, Town, eventually, receiver
+from town import Receiver, Town, eventually, receiver, town_over
 
 from database import reachable_folder, remove_server
 from running import served
@@ -28,6 +28,10 @@ BATCH = 100
 pytestmark = pytest.mark.feature("L6", "S7", "L5")
 
 
+TOKENS: dict[str, str] = {}
+"""Access tokens of the one database that the tests here share."""
+
+
 @asynccontextmanager
 async def own_town(folder: Path) -> AsyncIterator[Town]:
     """A town that runs its own database server in its data folder."""
@@ -36,13 +40,16 @@ async def own_town(folder: Path) -> AsyncIterator[Town]:
         parts = await stack.enter_async_context(opened(read(env)))
         base = await stack.enter_async_context(served(web_app(parts)))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        town = Town(parts, base, session, stack)
+        town = Town(parts, base, session, stack, _tokens=TOKENS)
         await town.start_worker()
         yield town
+        for one in await parts.spokes.connections():  # nobody waits for the systems of an earlier test
+            await town.ok("DELETE", f"/api/v2/connections/{one.id}")
 
 
-@pytest.fixture
-async def folder() -> AsyncIterator[Path]:
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A data folder with a server of its own; tests use it one after the other, the last one leaves it unsound."""
     place = reachable_folder()
     (place / "postgres").mkdir(mode=0o711)
     (place / "postgres" / "local.conf").write_text("fsync = off\nautovacuum = off\n")
@@ -153,7 +160,7 @@ async def test_of_a_crowd_that_is_forgotten_nobody_is_found_and_nobody_is_allowe
             await asyncio.gather(*(forget(town, f"{name}{n}", f"why {name}{n}") for n in people))
 
         async def all_done() -> bool:
-            return await town.parts.pool.fetchval("SELECT count(*) FROM erasure WHERE state = 'completed'") == crowd
+            return not await town.parts.pool.fetchval("SELECT count(*) FROM erasure WHERE state <> 'completed'")
 
         await eventually(all_done, 60 + crowd)
         assert await erasures_of(town.parts).sweep()
@@ -164,31 +171,13 @@ async def test_of_a_crowd_that_is_forgotten_nobody_is_found_and_nobody_is_allowe
             body = {"defaults": {"channel": "email", "category": "events", "country": "US"}, "items": asked}
             answers = await town.ok("POST", "/api/v2/send_checks:batch", body, scopes="send_checks")
             assert [one for one in answers["items"] if one["allowed"]] == []
-        assert (await eventually(lambda: sound(town), 60 + crowd)).erased == 2 * crowd
+        assert (await eventually(lambda: sound(town), 60 + crowd)).erased >= 2 * crowd
     ran("G6 erasures", crowd)
 
 
-async def test_twin_a_plain_delete_forgets_the_stop_and_keeps_the_key(folder: Path) -> None:
-    ada = Canary()
-    async with receiver() as shop, own_town(folder) as town:
-        await town.webhook(shop)
-        await ada.live(town, shop)
-        subs = await ada.subs(town)
-        raw = [bytes.fromhex(sub) for sub in subs]
-        async with town.parts.pool.acquire() as connection:
-            for table, column in (("subject", "pseudonym"), ("subject_key", "pseudonym"), ("work", "sub")):
-                await connection.execute(f"DELETE FROM {table} WHERE {column} = ANY($1::bytea[])", raw)
-        await checkpoint(town.parts)
-        assert data_keys(folder, subs)
-        answer = await check(town, {"address": ada.email, "category": "product_updates"})
-        assert answer["allowed"]
-        with pytest.raises(AssertionError, match="no erasure ended its chain"):
-            await eventually(lambda: sound(town))
-
-
-async def test_a_database_that_is_put_back_forgets_again_before_it_answers(folder: Path) -> None:
-    ada = Canary()
-    async with own_town(folder) as town:
+async def test_a_database_that_is_put_back_forgets_again_before_it_answers(database: str, tmp_path: Path) -> None:
+    ada, folder = Canary(), tmp_path / "data"
+    async with town_over(database, folder) as town:
         await town.say(
             ada.contact, {"email": ada.email, "email_pref_promotional": "opted_in", "email_pref_update_source": "preference_center"}
         )
@@ -230,3 +219,21 @@ async def _put_back(town: Town, copies: dict[str, list[Any]]) -> None:
         await connection.execute(
             "DELETE FROM entry WHERE sub = ANY($1) AND NOT id = ANY($2)", [row["pseudonym"] for row in copies["subject"]], known
         )
+
+
+async def test_twin_a_plain_delete_forgets_the_stop_and_keeps_the_key(folder: Path) -> None:
+    ada = Canary()
+    async with receiver() as shop, own_town(folder) as town:
+        await town.webhook(shop)
+        await ada.live(town, shop)
+        subs = await ada.subs(town)
+        raw = [bytes.fromhex(sub) for sub in subs]
+        async with town.parts.pool.acquire() as connection:
+            for table, column in (("subject", "pseudonym"), ("subject_key", "pseudonym"), ("work", "sub")):
+                await connection.execute(f"DELETE FROM {table} WHERE {column} = ANY($1::bytea[])", raw)
+        await checkpoint(town.parts)
+        assert data_keys(folder, subs)
+        answer = await check(town, {"address": ada.email, "category": "product_updates"})
+        assert answer["allowed"]
+        with pytest.raises(AssertionError, match="no erasure ended its chain"):
+            await eventually(lambda: sound(town))
