@@ -65,9 +65,14 @@ class Answer:
         return set(re.findall(r'<input[^>]*name="shown"[^>]*value="([^"]*)"', self.text))
 
     @property
+    def undo_form(self) -> str:
+        """The hidden field of the undo's own form."""
+        return self.text.partition('action="/undo/')[2].partition('name="form" value="')[2].partition('"')[0]
+
+    @property
     def undo(self) -> str:
         """Where the undo of this page leads."""
-        found = re.search(r'"(/undo/[^"]+)"', self.text)
+        found = re.search(r'action="(/undo/[^"]+)"', self.text)
         assert found, "no undo on the page"
         return found[1]
 

@@ -109,7 +109,7 @@ async def test_undo_gives_back_exactly_the_state_before_one_act(hub_town: Town) 
     assert (page.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, set())
     undone = await hub_town.post(saved.undo, {"form": page.hidden()})
     assert (undone.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, {"promotional", "events"})
-    again = await hub_town.post(saved.undo, {"form": page.hidden()})
+    again = await hub_town.post(saved.undo, {"form": saved.undo_form})
     assert (again.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, {"promotional", "events"})
 
 

@@ -140,7 +140,7 @@ def blank(pages: Pages, brand: str) -> dict[str, Any]:
         "links": {"save": "", "page": "", "why": "", "fresh": fresh_url(brand), "data": "", "forget": "", "undo": "", "confirm": ""},
         "form": "", "reason_form": "", "look": pages.look(brand), "languages": [(code, f"?lang={code}") for code in LANGUAGES],
         "errors": (), "given": {}, "embedded": False, "chosen": None, "category": None, "why": None, "undone": None, "asked": (),
-        "expired": False, "kind": "", "undo_url": "",
+        "expired": False, "kind": "", "undo_url": "", "undo_form": "",
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from sayso.flows.open_link import open_link
 from sayso.rules.words import ANY
 from sayso.web.center.asking import asker, network_of
 from sayso.web.center.doors import Visit, visit
-from sayso.web.center.forms import BadForm, Bound, Form, bound_by, read_form
+from sayso.web.center.forms import BadForm, Bound, Form, bound_by, form_token, read_form
 from sayso.web.center.wishes import BadWish, wish_of
 
 
@@ -68,7 +68,11 @@ async def _saved(seen: Visit, wish: Wish, bound: Bound) -> Response:
     chosen = await choose(seen.opened, wish, seen.catalogue, manner, book=parts.book, ring=parts.ring, ground=seen.ground, ask=ask)
     after = await again(seen)
     undo_url = f"/undo/{chosen.undo}" if chosen.undo else ""
-    return after.draw("saved", await after.presented(), chosen=chosen, undo_url=undo_url, reason_for=chosen.entries, reasons=REASONS)
+    # Inside a frame the undo opens a page of its own: only the form may be framed.
+    undo_form = form_token(parts.ring, chosen.undo, Bound(bound.wording)) if chosen.undo and not seen.embedded else ""
+    return after.draw(
+        "saved", await after.presented(), chosen=chosen, undo_url=undo_url, undo_form=undo_form, reason_for=chosen.entries, reasons=REASONS
+    )
 
 
 async def _reasoned(seen: Visit, form: Form, bound: Bound) -> Response:
