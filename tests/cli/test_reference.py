@@ -33,7 +33,7 @@ def test_every_command_explains_itself_and_has_json(path: tuple[str, ...]) -> No
     assert f"## sayso {' '.join(path)}\n" in PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["backup", "restore", "upgrade", "receive-mail"])
+@pytest.mark.parametrize("name", ["backup", "restore", "upgrade"])
 def test_what_does_not_exist_yet_is_not_offered(name: str) -> None:
     assert CliRunner().invoke(app, [name]).exit_code == 2
 
