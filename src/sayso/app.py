@@ -69,7 +69,7 @@ def web_app(parts: Parts) -> ASGIApp:
             connections=parts.spokes.connections,
             log=parts.log,
             counts=(suspected_of(parts), backlog_of(parts)),
-        )  # fmt: skip
+        )
     )
     app.state.spokes = spoke_parts_of(parts)
     app.state.screening = screening_of(parts)
