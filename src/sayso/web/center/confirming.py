@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sayso.flows.confirm_double import confirm_double, open_double
-from sayso.web.center.doors import blank, personal, spoken
+from sayso.web.center.doors import apart, personal, spoken
 from sayso.web.center.draw import page
 from sayso.web.center.forms import Bound, bound_by, form_token, read_form
 from sayso.web.center.parts import center_parts
@@ -27,9 +27,9 @@ async def confirm_door(request: Request) -> Response:
         pending = await confirm_double(text, personal=kept, letters=letters, book=parts.book, ring=parts.ring, ground=ground)
     expired = pending.confirmed_at is None and ground.clock() >= pending.expires_at
     values = {
-        **blank(pages, brand),
+        **apart(parts, pages, catalogue, brand),
         "form": form_token(parts.ring, text, Bound(f"pages {pages.version}, catalogue {catalogue.version}, {texts.language}")),
-        "asked": tuple(scope.category for scope in pending.scopes), "expired": expired, "company": parts.house(brand).company,
+        "asked": tuple(scope.category for scope in pending.scopes), "expired": expired,
     }  # fmt: skip
     values["links"] = {**values["links"], "confirm": f"/confirm/{text}"}
     return page("confirmed" if pending.confirmed_at is not None else "confirm", None, values, texts)

@@ -144,6 +144,13 @@ def blank(pages: Pages, brand: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def apart(parts: CenterParts, pages: Pages, catalogue: Catalogue, brand: str) -> dict[str, Any]:
+    """The values of a page that shows nobody's choices: who it is from, and what its categories are called."""
+    house = parts.house(brand)
+    named = {one.key: one.title for one in catalogue.categories}
+    return {**blank(pages, brand), "company": house.company, "privacy_url": house.privacy_url, "named": named}
+
+
 def stranger(request: Request, name: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
     """A page for somebody nobody knows: nothing in it depends on who they are."""
     texts = spoken(request, Pages(), ANY)

@@ -10,7 +10,7 @@ from sayso.flows.mail_link import mail_link
 from sayso.rules.subjects import InvalidAddress
 from sayso.rules.words import ANY
 from sayso.web.center.asking import network_of
-from sayso.web.center.doors import blank, spoken
+from sayso.web.center.doors import apart, spoken
 from sayso.web.center.draw import page
 from sayso.web.center.forms import read_form
 from sayso.web.center.languages import LANGUAGES
@@ -32,10 +32,9 @@ async def link_door(request: Request) -> Response:
     form = await read_form(request) if request.method == "POST" else None
     brand = request.query_params.get("brand", "") or ANY
     brand = brand if len(brand) <= BRAND_LENGTH and brand.isprintable() else ANY
-    pages, _ = await parts.showing.shown_to(None)
+    pages, catalogue = await parts.showing.shown_to(None)
     texts = spoken(request, pages, brand, form)
-    house = parts.house(brand)
-    values = {**blank(pages, brand), "company": house.company, "brand": brand, "privacy_url": house.privacy_url}
+    values = apart(parts, pages, catalogue, brand)
     if brand != ANY:
         values["languages"] = [(code, f"?{urlencode({'brand': brand, 'lang': code})}") for code in LANGUAGES]
     if form is None:

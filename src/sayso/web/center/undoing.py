@@ -7,7 +7,7 @@ from sayso.flows.choose import Manner
 from sayso.flows.undo import undo
 from sayso.rules.tokens import BadToken, read, read_undo
 from sayso.rules.words import ANY
-from sayso.web.center.doors import blank, personal, spoken
+from sayso.web.center.doors import apart, personal, spoken
 from sayso.web.center.draw import page
 from sayso.web.center.forms import Bound, bound_by, form_token, read_form
 from sayso.web.center.parts import center_parts
@@ -18,9 +18,9 @@ async def undo_door(request: Request) -> Response:
     parts = center_parts(request)
     text = request.path_params["token"]
     form = await read_form(request) if request.method == "POST" else None
-    pages, _ = await parts.showing.shown_to(None)
+    pages, catalogue = await parts.showing.shown_to(None)
     texts = spoken(request, pages, ANY, form)
-    values = {**blank(pages, ANY), "form": form_token(parts.ring, text, Bound("")), "undo_url": f"/undo/{text}"}
+    values = {**apart(parts, pages, catalogue, ANY), "form": form_token(parts.ring, text, Bound("")), "undo_url": f"/undo/{text}"}
     ground = await parts.ground()
     try:
         right = read_undo(read(parts.ring, text, kinds=["undo"], now=ground.clock()))
