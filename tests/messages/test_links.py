@@ -11,7 +11,7 @@ from office import BASE, Office, office_over
 
 from sayso.contracts.messages import MailKeys
 from sayso.flows.open_link import open_link
-from sayso.rules.headers import listed_uris, mail_key_in
+from sayso.rules.headers import listed_uris, mail_key_in, mailto
 from sayso.rules.tokens import Link, Ring
 from sayso.rules.words import Scope
 from sayso.store.messages import PostgresMailKeys
@@ -193,3 +193,11 @@ def test_list_headers_of_other_senders_are_read_as_the_rfc_says() -> None:
 )
 def test_comments_folds_and_rubbish_around_uris(header: str, uris: tuple[str, ...]) -> None:
     assert listed_uris(header) == uris
+
+
+def test_a_mailbox_of_any_script_is_written_so_that_every_mail_program_reads_it() -> None:
+    key = "mfrggzdfmztwq2lknnwg23tp"
+    assert mailto("weg@München.example", key) == f"mailto:weg+{key}@xn--mnchen-3ya.example?subject=unsubscribe"
+    assert mailto("a&b@example.com", key) == f"mailto:a%26b+{key}@example.com?subject=unsubscribe"
+    assert mail_key_in(f"Weg+{key.upper()}@Example.COM") == key == mail_key_in(f"Unsubscribe {key.upper()}")
+    assert mail_key_in("weg@example.com") is None is mail_key_in("unsubscribe me")

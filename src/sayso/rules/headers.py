@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+import idna
+
 LIST_UNSUBSCRIBE: Final = "List-Unsubscribe"
 LIST_UNSUBSCRIBE_POST: Final = "List-Unsubscribe-Post"
 ONE_CLICK: Final = "List-Unsubscribe=One-Click"
@@ -33,10 +35,11 @@ def unsubscribe_headers(url: str, mailto_url: str | None) -> Mapping[str, str]:
 
 def mailto(mailbox: str, key: str) -> str:
     """The mailto URL by which one person stops one scope."""
-    local, _, domain = mailbox.rpartition("@")
+    local, _, named = mailbox.rpartition("@")
+    domain = named if named.isascii() else idna.encode(named, uts46=True).decode("ascii")
     if len(local) + 1 + len(key) <= LOCAL_LENGTH:
-        return f"mailto:{_local(local)}+{key}@{quote(domain)}?subject=unsubscribe"
-    return f"mailto:{_local(local)}@{quote(domain)}?subject=unsubscribe%20{key}"
+        return f"mailto:{_local(local)}+{key}@{domain}?subject=unsubscribe"
+    return f"mailto:{_local(local)}@{domain}?subject=unsubscribe%20{key}"
 
 
 def mail_key_in(text: str) -> str | None:
