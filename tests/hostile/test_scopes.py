@@ -11,7 +11,7 @@ from sayso.contracts.desk import SCOPES
 pytestmark = [pytest.mark.feature("B1"), pytest.mark.slow]
 OPEN = {
     "/.well-known/oauth-authorization-server", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/hooks/{connection_id}", "/livez", "/readyz", "/metrics",
-    "/ledger/checkpoint", "/ledger/tile/{path}",
+    "/ledger/checkpoint", "/ledger/tile/{path}", "/api/v2/center/{token}",
 }  # fmt: skip
 """Doors that ask for no token: they prove their callers otherwise, or say nothing about anybody."""
 
