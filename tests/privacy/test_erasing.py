@@ -146,6 +146,24 @@ async def test_the_ledger_verifies_after_erasures_and_counts_them(town: Town) ->
     assert found.erased == 2 and found.details_gone > 0
 
 
+async def test_an_audience_that_was_screened_before_is_screened_anew(town: Town) -> None:
+    async def screened(category: str) -> list[str]:
+        path = f"/api/v2/audience_checks?category={category}&channel=email"
+        status, rows = await town.call(
+            "POST", path, scopes="send_checks", raw=f"email\n{ADA}\n".encode(), headers={"Content-Type": "text/csv"}
+        )
+        assert status == 200
+        return rows.decode().split()[1].split(",")
+
+    await ada(town)
+    assert (await screened("promotional"))[1] == "true"
+    accepted = await forget(town, "c-1")
+    assert (await screened("order_confirmations"))[1:] == ["false", "unknown_state"]
+    await completed(town, accepted)
+    for category in ("promotional", "order_confirmations"):
+        assert (await screened(category))[1:] == ["false", "unknown_state"]
+
+
 async def test_who_shares_an_address_stays_and_stays_denied_there(town: Town) -> None:
     await ada(town)
     await ada(town, "c-2", "bea@example.com")
