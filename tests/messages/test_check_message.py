@@ -11,8 +11,10 @@ from office import Office
 
 from operators import Sayso, bare, invoke
 from sayso.rules.lint import Known, lint
-from sayso.rules.raw_mail import NoMail, RawMail, read_mail
+from sayso.rules.raw_mail import NoMail, RawMail, decoded, read_mail
 from sayso.rules.senders import organisation
+from sayso.rules.tokens import Link, Ring, sign_link
+from sayso.rules.words import Scope
 from shared_files import shared
 
 __all__ = ["bare"]
@@ -126,6 +128,37 @@ def test_ways_out_in_several_languages_are_seen(html: str) -> None:
 )
 def test_addresses_of_other_settings_are_taken_for_addresses(place: str) -> None:
     assert levels(raw(text=f"Unsubscribe https://a.example/1\n{place}", html=None))["postal address"] == "warn"
+
+
+RING = Ring("k1", {"k1": b"t" * 32})
+
+
+def one_click(place: str, **known: Any) -> str:
+    found = lint(read_mail(raw({"List-Unsubscribe": f"<{place}>"})), Known(public_url="https://prefs.example.com", **known))
+    return next(f"{one.level}: {one.detail}" for one in found if one.name == "one-click link")
+
+
+@pytest.mark.feature("S10")
+def test_what_one_click_of_ours_would_stop_is_said() -> None:
+    def url(channel: str, category: str = "events", brand: str = "*") -> str:
+        return "https://prefs.example.com/u/" + sign_link(RING, Link(b"c" * 16, None, Scope(brand, channel, category)))
+
+    assert one_click(url("email"), ring=RING) == "ok: one click stops events mail"
+    assert one_click(url("email", "*", "outlet"), ring=RING) == "ok: one click stops all mail of outlet"
+    assert one_click(url("sms"), ring=RING).startswith("warn: it stops events mail on sms")
+    assert "keys are not here" in one_click(url("email"))
+    assert one_click("https://[broken").startswith("fail: ")
+
+
+def test_odd_encodings_are_read_as_well_as_they_can_be() -> None:
+    header = b"From: =?no-such-charset?q?x?= <a@b.example>\nSubject: a\nMIME-Version: 1.0\n"
+    mail = read_mail(header + b"Content-Type: text/plain; charset=no-such-charset\n\nUnsubscribe: https://a.example/1")
+    assert mail.plain is not None and mail.plain.anchors[0].url == "https://a.example/1"
+    assert decoded("=?no-such-charset?q?x?=") == "=?no-such-charset?q?x?="
+    odd = read_mail(header + b"Content-Type: text/html\n\n3 < 4 <!-- <a href=x> --> <a href=https://a.example>out</a> end")
+    assert odd.html is not None and odd.html.words == "3 < 4 out end" and len(odd.html.anchors) == 1
+    broken = read_mail(header + b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n!!!")
+    assert broken.plain is not None
 
 
 def test_transactional_mail_needs_no_way_out() -> None:

@@ -11,7 +11,7 @@ from office import BASE, Office, office_over
 
 from sayso.contracts.messages import MailKeys
 from sayso.flows.open_link import open_link
-from sayso.rules.headers import listed_uris, mail_key_in, mailto
+from sayso.rules.headers import listed_uris, mail_key_in, mailto, unsubscribe_headers
 from sayso.rules.tokens import Link, Ring
 from sayso.rules.words import Scope
 from sayso.store.messages import PostgresMailKeys
@@ -201,3 +201,9 @@ def test_a_mailbox_of_any_script_is_written_so_that_every_mail_program_reads_it(
     assert mailto("a&b@example.com", key) == f"mailto:a%26b+{key}@example.com?subject=unsubscribe"
     assert mail_key_in(f"Weg+{key.upper()}@Example.COM") == key == mail_key_in(f"Unsubscribe {key.upper()}")
     assert mail_key_in("weg@example.com") is None is mail_key_in("unsubscribe me")
+
+
+@pytest.mark.parametrize("url", ["https://a.example/>\r\nBcc: x@y.example", "https://a.example/ b", "https://a.example/<"])
+def test_no_url_breaks_out_of_its_header(url: str) -> None:
+    with pytest.raises(ValueError, match="brackets"):
+        unsubscribe_headers(url, None)

@@ -114,8 +114,7 @@ def decoded(value: str) -> str:
 
 def _text(part: "Message[str, str]") -> str:
     content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
-        return ""
+    assert isinstance(content, bytes)  # only several parts together have none
     try:
         text = content.decode(part.get_content_charset("utf-8"), "replace")
     except (LookupError, ValueError):
