@@ -208,6 +208,7 @@ async def stale_after_a_failover(hub: Hub, servers: Pair, who: str) -> tuple[boo
 
 @pytest.mark.slow
 @pytest.mark.feature("Q4", "I6")
+@pytest.mark.timeout(300)
 async def test_what_the_standby_does_not_have_is_not_acknowledged_and_where_it_is_the_loss_is_found_out() -> None:
     # Without a worker, so that no anchor tells the hub that the promoted server is older than what was signed.
     async with pair() as servers, standing("--no-worker", environment={"SAYSO_DATABASE_URL": servers.url}) as hub:
