@@ -33,6 +33,7 @@ from sayso.web.docs import docs_router
 from sayso.web.gate import gate_router
 from sayso.web.health import health_router
 from sayso.web.hot import HotLane
+from sayso.web.hot_writes import HotWrites
 from sayso.web.hub import Hub
 from sayso.web.ledger import ledger_router
 from sayso.worker import Duties, Worker
@@ -83,7 +84,7 @@ def web_app(parts: Parts) -> ASGIApp:
     for router in (links.router, messages.router, double_opt_in.router, privacy.router):
         app.include_router(router)
     open_center(app, parts)
-    return HotLane(app, hub, asking)
+    return HotLane(HotWrites(app, hub), hub, asking)
 
 
 def messaging_of(parts: Parts, campaigns: Campaigns) -> Messaging:
