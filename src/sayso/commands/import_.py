@@ -1,5 +1,7 @@
 """`sayso import`: brings in the opt-outs that another system holds."""
 
+import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,13 +18,19 @@ from sayso.commands.output import AsJson, err, out, print_json, printable, table
 from sayso.commands.progress import Tell, progress
 from sayso.commands.rejects import Rejects
 from sayso.contracts.book import Unavailable
+from sayso.flows.give_way import give_way
 from sayso.flows.import_ import Listed, Origin, import_
 from sayso.opening import Parts
 from sayso.rules.countries import COUNTRIES
 from sayso.rules.optouts import BRAND_LENGTH, BadColumns, BadRow, Columns, Reading, columns_of, guessed_header, is_header, read_row
 from sayso.rules.words import ANY, UnknownChannel, channel_named
 
-CHUNK: Final = 2_000
+CHUNK: Final = 400
+"""Rows kept between two looks whether somebody asks before sending."""
+NICER: Final = 10
+"""How much an import stands back behind the web processes of the same machine (nice)."""
+TOLD_EVERY: Final = 5
+"""Chunks between two words about the progress."""
 TRIES: Final = 5
 NAME_LENGTH: Final = 200
 
@@ -55,6 +63,7 @@ class Report:
     became: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    rests: int = 0
 
 
 def import_list(
@@ -90,6 +99,7 @@ async def _import(
 ) -> Report:  # fmt: skip
     if not opt_outs:
         raise Failed("say what the rows are", where="--opt-outs", fix=f"sayso import {file} --opt-outs", code=USAGE)
+    os.nice(NICER)
     wanted = Wanted(
         file, dry, dict(_pair(one) for one in column), _channel(channel), category, _brand(brand), _country(country), source[:NAME_LENGTH],
         rejected or file.with_name(f"{file.stem}.rejected.csv"),
@@ -116,7 +126,7 @@ async def _all(wanted: Wanted, file: CsvFile, rejects: Rejects, tell: Tell, part
     region = wanted.country or ground.default_country
     reading_ = Reading(ground.catalogue, wanted.channel, wanted.category, wanted.brand, region)
     _refuse_defaults(reading_)
-    begun = time.monotonic()
+    begun, kept = time.monotonic(), 0
     width = len(header)
     chunk: list[tuple[Numbered, Listed]] = []
     for row in rows:
@@ -128,6 +138,9 @@ async def _all(wanted: Wanted, file: CsvFile, rejects: Rejects, tell: Tell, part
         if len(chunk) >= CHUNK:
             await _keep(chunk, wanted, report, parts)
             chunk = []
+            kept += 1
+            if kept % TOLD_EVERY:
+                continue
             rate = round(report.rows / max(time.monotonic() - begun, 1e-9))
             tell(file.done(), file.shape.bytes, rows=report.rows, rows_per_second=rate, rejected=rejects.count)
     await _keep(chunk, wanted, report, parts)
@@ -178,7 +191,9 @@ async def _keep(chunk: list[tuple[Numbered, Listed]], wanted: Wanted, report: Re
     origin = Origin(wanted.source, wanted.file.name)
     left = chunk
     for attempt in range(TRIES):
+        begun = time.monotonic()
         became = await import_([listed for _, listed in left], origin, book=parts.book, ground=await parts.current.ground(), dry=wanted.dry)
+        report.rests += await give_way(time.monotonic() - begun, gatehouse=parts.gatehouse, rest=asyncio.sleep)
         waiting = []
         for (row, listed), what in zip(left, became, strict=True):
             if isinstance(what, Unavailable):
@@ -271,6 +286,6 @@ def _document(report: Report, dry: bool) -> dict[str, Any]:
         "rejected_file": str(rejects.written) if rejects.written else None, "rejections": rejects.first,
         "notes": dict(sorted(report.notes.items())), "encoding": report.shape.encoding.removesuffix("-sig"),
         "delimiter": report.shape.delimiter, "columns": report.columns, "unknown_columns": list(report.unknown),
-        "header": not report.headerless, "seconds": round(report.seconds, 3),
+        "header": not report.headerless, "rests": report.rests, "seconds": round(report.seconds, 3),
         "rows_per_second": round(report.rows / report.seconds) if report.seconds else None,
     }  # fmt: skip

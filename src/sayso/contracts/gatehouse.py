@@ -67,6 +67,9 @@ class Gatehouse(Protocol):
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""
 
+    async def asked_lately(self) -> bool:
+        """Whether anybody asked within the last second, in whatever process."""
+
     async def unsealed(self, limit: int) -> Sequence[Batch]:
         """Batches of verdicts that no ledger entry seals yet, oldest first."""
 

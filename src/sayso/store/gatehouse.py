@@ -30,6 +30,8 @@ from sayso.store.writing import read_links
 BATCHES: Final = 2
 """Batches under way at once in one process: one waits for its commit while the next reads."""
 LARGEST: Final = 1_000
+BREATH: Final = 50
+"""Checks judged at a stretch: those who ask for one must not wait for all of somebody's thousand."""
 LINGER: Final = 0.001
 """Seconds a batch waits for more while callers come in crowds: a transaction shared by many costs each of them little."""
 LOOK: Final = 0.02
@@ -110,6 +112,11 @@ class PostgresGatehouse:
             body = await connection.fetchval(QUERIES["verdict_by_id"], shard_of(check), day, check)
         return from_log(body) if body is not None else None
 
+    async def asked_lately(self) -> bool:
+        """Whether anybody asked within the last second, in whatever process."""
+        async with borrowed(self._pool) as connection:
+            return bool(await connection.fetchval(QUERIES["asked_lately"]))
+
     async def unsealed(self, limit: int) -> Sequence[Batch]:
         """Batches of verdicts that no ledger entry seals yet."""
         async with borrowed(self._pool) as connection:
@@ -163,6 +170,8 @@ class PostgresGatehouse:
         budgets = await open_budgets(connection, [query.wanted for query in queries], founds, self._pepper, now) if limited else None
         verdicts = []
         for n, (query, found) in enumerate(zip(queries, founds, strict=True)):
+            if n % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             row = found.contact or found.address
             shard = int(row.sub[:2], 16) if row else self._chance(1)[0]
             check = uuid7(now, self._chance(RANDOM_BYTES), shard)

@@ -3,6 +3,7 @@
 Acts that touch different subjects share the transaction; what is decided is the same as if each had one of its own.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
 from sayso.store.shown import is_own_word, read_shown
 from sayso.store.vault import Vault
 
+BREATH: Final = 10
+"""Acts judged at a stretch: whoever else waits in this process (a check) must not wait for a whole group."""
 Answer = Written | Exception
 """What becomes of one act: what was kept, or why nothing was."""
 
@@ -77,8 +80,10 @@ async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools)
     if open_acts:
         desk = await _lay_out(connection, [act for _, act in open_acts], tools)
         ticks = _Ticks(desk.now, tools.chance)
-        for n, act in open_acts:
+        for place, (n, act) in enumerate(open_acts):
             answers[n] = _judge(desk, act, tools, ticks)
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
         await _append(connection, desk)
         await _show(connection, desk, open_acts, answers, tools.vault)
         await memos.keep(connection, [(act, answers[n]) for n, act in open_acts], desk.now, tools.vault)

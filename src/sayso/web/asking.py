@@ -23,6 +23,8 @@ from sayso.web.hub import Current
 
 LARGEST: Final = 1_000
 FRESH_SECONDS: Final = 1.0
+BREATH: Final = 50
+"""Checks of one batch that are read or answered at a stretch, so that single ones need not wait for a thousand."""
 LOOK_SECONDS: Final = 0.3
 """How long a look-up before the question itself may take; after that the store counts as down (G1b)."""
 CHECKS: Final = Counter("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
@@ -77,6 +79,8 @@ class Asking:
         questions: list[Question] = []
         flaws: list[tuple[str, str]] = []
         for n, body in enumerate(bodies):
+            if n % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             try:
                 questions.append(
                     read_check(
@@ -91,7 +95,12 @@ class Asking:
         verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground)
         for found, logged in verdicts:
             (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
-        return [self.answer(found, logged, ground.catalogue, explain=explain) for found, logged in verdicts]
+        answers = []
+        for n, (found, logged) in enumerate(verdicts):
+            if n % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            answers.append(self.answer(found, logged, ground.catalogue, explain=explain))
+        return answers
 
     def answer(self, found: UUID | None, logged: Logged, catalogue: Catalogue, *, explain: bool) -> dict[str, Any]:
         """One answer as the wire shows it, with its permit where it allows."""

@@ -19,6 +19,12 @@ FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::boolean[], $5::text[], 
 -- One verdict that was given before; its id tells shard and day.
 SELECT body FROM verdict WHERE shard = $1 AND day = $2 AND id = $3;
 
+-- name: asked_lately
+-- Whether a batch of checks was logged within the last second; those that are sealed already are too old to matter.
+SELECT EXISTS (
+    SELECT 1 FROM verdict_batch WHERE sealed_by IS NULL AND at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 1000000
+);
+
 -- name: unsealed_batches
 -- Verdict batches that no ledger entry seals yet, oldest first.
 SELECT id, count, hash FROM verdict_batch WHERE sealed_by IS NULL ORDER BY at LIMIT $1;
