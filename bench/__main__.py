@@ -68,7 +68,7 @@ async def among_people(hub: Bench, people: int, wanted: Callable[[str], bool], c
     if wanted("audiences"):
         found.append(await audiences.screening(hub, people))
     if wanted("latency"):
-        found.append(await figures.latency(hub, people))
+        found += await figures.latency(hub, people)
     return found
 
 

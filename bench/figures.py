@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import os
 import random
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import aiohttp
@@ -21,6 +24,7 @@ from bench.rows import copy_rows, pgbench
 ROUNDS = 3
 ANSWER_BYTES = 620
 CONNECTIONS = 64
+IMPORTED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +170,10 @@ async def opt_outs(hub: Bench) -> list[Figure]:
     counter = iter(range(1_000_000_000))
 
     async def singles() -> float:
-        seconds, done = 4.0, 0
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
-            end = time.perf_counter() + seconds
-
-            async def client() -> None:
-                nonlocal done
-                while time.perf_counter() < end:
-                    path = f"/api/v2/contacts/s-{next(counter)}/email_preferences"
-                    async with session.post(path, data='{"email_pref_promotional":"opted_out"}') as answer:
-                        await answer.read()
-                        if answer.status != 200:
-                            raise RuntimeError(f"an opt-out was answered {answer.status}")
-                    done += 1
-
-            start = time.perf_counter()
-            await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
-            return done / (time.perf_counter() - start)
+        seed = next(counter)
+        return await load.throughput(
+            hub.port, load.OPT_OUT_PATH, token=hub.token, people=load.NEWCOMERS, body=load.OPT_OUT, connections=CONNECTIONS, seed=seed
+        )
 
     async def batches() -> float:
         bodies = [
@@ -206,22 +197,56 @@ async def opt_outs(hub: Bench) -> list[Figure]:
     ]
 
 
-async def latency(hub: Bench, people: int) -> Figure:
-    """p99 of a check at a steady 1,000 a second, while opt-outs are written as fast as the hub takes them."""
-    counter = iter(range(1_000_000_000))
-    stop = asyncio.Event()
+async def latency(hub: Bench, people: int) -> list[Figure]:
+    """p99 of a check at a steady 1,000 a second while `sayso import` brings in a list, and how many rows that keeps meanwhile."""
+    connection = await asyncpg.connect(hub.dsn)
+    taken, kept = [], []
+    try:
+        async with importing(hub):
+            for _ in range(ROUNDS):
+                before, start = await _written(connection), time.perf_counter()
+                taken.append(await load.latencies(hub.port, token=hub.token, people=people, per_second=1000, seconds=4))
+                kept.append((await _written(connection) - before) / (time.perf_counter() - start))
+    finally:
+        await connection.close()
+    p99 = [load.percentile(one, 0.99) for one in taken]
+    return [
+        Figure("p99 of a check at 1,000/s while a list is imported", "", "20 ms", "5 ms", "ms", p99),
+        Figure("rows/s imported meanwhile; an import gives way to checks", "", "–", "5,000", "rows/s", kept),
+    ]
 
-    async def writing() -> None:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
-            while not stop.is_set():
-                items = [{"contact_id": f"i-{next(counter)}", "email_pref_promotional": "opted_out"} for _ in range(200)]
-                async with session.post("/api/v2/email_preferences:batch", data=json.dumps({"items": items})) as answer:
-                    await answer.read()
 
-    writer = asyncio.create_task(writing())
-    taken = [await load.latencies(hub.port, token=hub.token, people=people, per_second=1000, seconds=4) for _ in range(ROUNDS)]
-    stop.set()
-    await writer
-    return Figure(
-        "p99 of a check at 1,000/s while opt-outs are written", "", "20 ms", "5 ms", "ms", [load.percentile(one, 0.99) for one in taken]
-    )
+async def _written(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+    found: int = await connection.fetchval("SELECT count(*) FROM entry WHERE src = 'import' AND category = 'promotional'")
+    return found
+
+
+@asynccontextmanager
+async def importing(hub: Bench) -> AsyncIterator[None]:
+    """An import of a list that is longer than anybody measures, from its first kept row until the block ends."""
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", prefix=f"list-{time.time_ns()}-") as file:
+        file.write("email,category\n")
+        file.writelines(f"{Path(file.name).stem}-{n}@example.com,promotional\n" for n in range(IMPORTED))
+        file.flush()
+        environment = {**os.environ, "SAYSO_DATA_DIR": str(hub.folder)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sayso", "import", file.name, "--opt-outs", "--json", env=environment,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stderr is not None  # asked for above
+        drain = asyncio.create_task(process.stderr.read())
+        connection = await asyncpg.connect(hub.dsn)
+        try:
+            before = await _written(connection)
+            for _ in range(600):
+                if await _written(connection) > before or process.returncode is not None:
+                    break
+                await asyncio.sleep(0.1)
+            yield
+            if process.returncode is not None:
+                raise RuntimeError(f"the import ended while it was measured beside: {(await drain).decode()[-400:]}")
+        finally:
+            await connection.close()
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

@@ -15,7 +15,7 @@ math.randomseed({seed})
 local made = {{}}
 for n = 1, 20000 do
   local i = math.random(0, {people} - 1)
-  made[n] = wrk.format("POST", "{path}", {{["Authorization"] = "Bearer {token}", ["Content-Type"] = "application/json"}}, {body})
+  made[n] = wrk.format("POST", {path}, {{["Authorization"] = "Bearer {token}", ["Content-Type"] = "application/json"}}, {body})
 end
 local n = 0
 request = function()
@@ -23,6 +23,10 @@ request = function()
   return made[n]
 end
 """
+NEWCOMERS = 1_000_000_000
+"""Of so many people hardly one is drawn twice."""
+OPT_OUT_PATH = "string.format('/api/v2/contacts/s-%d/email_preferences', i)"
+OPT_OUT = """'{"email_pref_promotional":"opted_out"}'"""
 CHECK = (
     """string.format('{"contact_id":"c-%d","address":"p%d@example.com","channel":"email","category":"promotional","country":"US"}', i, i)"""
 )
@@ -36,8 +40,8 @@ def have_wrk() -> bool:
 async def throughput(
     port: int, path: str, *, token: str, people: int, body: str = CHECK, seconds: float = 4, connections: int = 64, seed: int = 1
 ) -> float:
-    """Requests per second that were answered 2xx, from one thread of wrk."""
-    text = SCRIPT.format(seed=seed, people=people, path=path, token=token, body=body)
+    """Requests per second that were answered 2xx, from one thread of wrk. `path` may be a Lua expression of `i`, as `body` is."""
+    text = SCRIPT.format(seed=seed, people=people, path=f"'{path}'" if path.startswith("/") else path, token=token, body=body)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(text)
         script.flush()
@@ -55,7 +59,7 @@ async def latencies(port: int, *, token: str, people: int, per_second: int, seco
     """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting)."""
     chance, taken = random.Random(7), []
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256)) as session:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=2)) as session:
 
         async def one(due: float) -> None:
             n = chance.randrange(people)
