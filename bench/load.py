@@ -59,7 +59,9 @@ async def latencies(port: int, *, token: str, people: int, per_second: int, seco
     """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting)."""
     chance, taken = random.Random(7), []
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=2)) as session:
+    async with aiohttp.ClientSession(
+        f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=2)
+    ) as session:
 
         async def one(due: float) -> None:
             n = chance.randrange(people)
