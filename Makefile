@@ -50,7 +50,7 @@ docs: install-test ## write the reference pages and docs/openapi.json from the c
 	@.venv/bin/python scripts/cli_reference.py
 
 pictures: install-test ## take the pictures of people's own pages anew (docs/images/center-*.png)
-	@SAYSO_SCREENSHOTS=1 .venv/bin/python -m pytest -q tests/browser/test_center.py -k pictures
+	@SAYSO_SCREENSHOTS=1 .venv/bin/python -m pytest -q tests/browser/test_center_pages.py -k pictures
 
 constraints: install-test ## write the versions installed now into constraints.txt
 	@scripts/constraints.sh
