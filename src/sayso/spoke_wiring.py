@@ -39,7 +39,7 @@ def setup_of(parts: Parts) -> Setup:
 
 def spoke_parts_of(parts: Parts) -> SpokeParts:
     """The parts of the spokes' doors."""
-    return SpokeParts(setup_of(parts), ears_of(parts), PostgresFeed(parts.pool, parts.tools.vault), parts.keys.ledger_name)
+    return SpokeParts(setup_of(parts), ears_of(parts), PostgresFeed(parts.pool, parts.tools.vault), lambda: parts.origin)
 
 
 @dataclass(slots=True)

@@ -127,6 +127,36 @@ async def test_put_back_behind_an_acceptance_no_origin_is_used_twice(shop: Shop)
     assert (await shop.sayso("verify", "--json")).json["ok"]
 
 
+async def test_whoever_reads_the_feed_begins_anew_and_misses_nothing_of_either_log(shop: Shop) -> None:
+    """Places of the new log go on behind those of the closed one; a cursor from before the loss says so instead of skipping anything."""
+
+    async def read(hub: Running, after: str = "") -> tuple[list[str], str]:
+        said: list[str] = []
+        while True:
+            status, page = await hub.ask("GET", f"/api/v2/changes?limit=500{f'&after={after}' if after else ''}")
+            assert status == 200, page
+            said += [item["data"]["entry"] for item in page["items"]]
+            if page["next"] == after:
+                return said, after
+            after = page["next"]
+
+    async with shop.running() as hub:
+        before, cursor = await read(hub)
+        assert (await shop.sayso("accept-rollback", "--reason", "restored", "--json")).code == 0
+        assert await hub.prefer("cara", out=True) == 200
+
+        async def gone() -> bool:
+            status, problem = await hub.ask("GET", f"/api/v2/changes?after={cursor}")
+            return (status, problem.get("code")) == (410, "gone")
+
+        await until(gone, "the cursor to be refused")
+        await hub.signed()
+        again, _ = await read(hub)
+        assert again[: len(before)] == before and len(again) > len(before)
+        kept = {str(row["id"]) for row in await hub.parts.pool.fetch("SELECT id FROM entry WHERE kind = 'choice'")}
+        assert len(again) == len(set(again)) and kept <= set(again)
+
+
 def test_connected_systems_are_told_of_restrictions_but_of_nothing_lifted() -> None:
     """While the store is in doubt: what an old database takes for open again may have been closed since."""
     standings = (Standing("email", "*", "out"), Standing("email", "promotional", "back"), Standing("sms", "*", "silent"))

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-LOG = 0
-"""The log of a hub that has one; a cursor holds a position for each."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fed:

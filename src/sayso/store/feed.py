@@ -6,36 +6,52 @@ from uuid import UUID
 import asyncpg
 
 from sayso.contracts.book import Noted
-from sayso.contracts.feed import LOG, Fed, Place
+from sayso.contracts.feed import Fed, Place
 from sayso.rules.words import OWN_SOURCES
-from sayso.store.pool import borrowed
+from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.shown import noted
 from sayso.store.vault import Vault
 
 
 class PostgresFeed:
-    """Reads the entries of one log in order and keeps endpoints' places."""
+    """Reads entries in order and keeps endpoints' places.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", vault: Vault, log: int = LOG) -> None:
+    Without a `log` it reads all of them, one behind the other: places of a later log (opened when an older database was put back) go on
+    where the closed one ends. With a `log` it reads that one alone, from its own place 0.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", vault: Vault, log: int | None = None) -> None:
         self._pool, self._vault, self._log = pool, vault, log
 
     async def size(self) -> int:
         """How many entries have a place."""
         async with borrowed(self._pool) as borrow:
-            return int(await borrow.fetchval(QUERIES["log_size"], self._log))
+            return sum(size for _, size in await self._logs(borrow))
 
     async def read(self, start: int, limit: int) -> Sequence[Fed]:
-        """The entries of a run of places."""
+        """The entries of a run of places; it ends where a log does."""
+        return await self._read("feed_entries", start, limit)
+
+    async def _read(self, query: str, start: int, limit: int, *more: object) -> Sequence[Fed]:
         async with borrowed(self._pool) as borrow:
-            records = await borrow.fetch(QUERIES["feed_entries"], self._log, start, start + limit)
-        return [_fed(noted(record, record["wrapped"], self._vault), record["seq"], record["kind"] or "") for record in records]
+            before = 0
+            for log, size in await self._logs(borrow):
+                if start < before + size:
+                    first = start - before
+                    records = await borrow.fetch(QUERIES[query], log, first, first + limit, *more)
+                    return [_fed(noted(one, one["wrapped"], self._vault), before + one["seq"], one["kind"] or "") for one in records]
+                before += size
+        return ()
+
+    async def _logs(self, borrow: Connection) -> list[tuple[int, int]]:
+        """The logs that are read, in order, with how many places each has given."""
+        records = await borrow.fetch(QUERIES["log_sizes"])
+        return [(record["log"], record["size"]) for record in records if self._log in (None, record["log"])]
 
     async def read_own(self, start: int, limit: int) -> Sequence[Fed]:
         """What people said themselves, of a run of places."""
-        async with borrowed(self._pool) as borrow:
-            records = await borrow.fetch(QUERIES["own_words"], self._log, start, start + limit, sorted(OWN_SOURCES))
-        return [_fed(noted(record, record["wrapped"], self._vault), record["seq"], record["kind"] or "") for record in records]
+        return await self._read("own_words", start, limit, sorted(OWN_SOURCES))
 
     async def place(self, connection: UUID) -> Place:
         """How far an endpoint was told."""

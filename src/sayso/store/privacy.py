@@ -12,7 +12,6 @@ from uuid import UUID
 
 import asyncpg
 
-from sayso.contracts.feed import LOG
 from sayso.contracts.privacy import Completion, Erasure, Informed, Journal, Locked, Remains
 from sayso.rules import leaves
 from sayso.rules.answer import from_log, to_log
@@ -79,7 +78,7 @@ class PostgresErasures:
     async def last_place(self, entries: Sequence[str]) -> int | None:
         """The last place in the log of these entries."""
         async with borrowed(self._pool) as connection:
-            record = await connection.fetchrow(QUERIES["places_of_entries"], [UUID(entry) for entry in entries], LOG)
+            record = await connection.fetchrow(QUERIES["places_of_entries"], [UUID(entry) for entry in entries])
         assert record is not None  # it counts
         return record["last"] if record["placed"] == len(set(entries)) else None
 

@@ -1,5 +1,6 @@
 """The parts that the doors of connections take from `request.app.state.spokes`, and how connections are written on the wire."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,12 +18,12 @@ from sayso.web.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class SpokeParts:
-    """The parts of one web process that talk about connections. `origin` names the ledger that cursors belong to."""
+    """The parts of one web process that talk about connections. `origin` names the log that grows now, which cursors belong to."""
 
     setup: Setup
     ears: Ears
     feed: Feed
-    origin: str
+    origin: Callable[[], str]
 
 
 def spoke_parts(request: Request) -> SpokeParts:

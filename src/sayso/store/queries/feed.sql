@@ -1,3 +1,8 @@
+-- name: log_sizes
+-- Every log that was ever opened, oldest first, and how many places each has given; only the last one grows.
+SELECT l.id AS log, coalesce((SELECT e.seq + 1 FROM log_entry e WHERE e.log = l.id ORDER BY e.seq DESC LIMIT 1), 0) AS size
+FROM log l ORDER BY l.id;
+
 -- name: feed_entries
 -- The entries of a run of places in the log, with their personal parts, the keys that open those, and whose they are.
 -- One look-up an entry (LATERAL with LIMIT): joined freely, a planner without statistics reads whole tables.

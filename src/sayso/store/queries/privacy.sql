@@ -30,8 +30,14 @@ UPDATE erasure SET entries = entries || $3::uuid[] WHERE shard = $1 AND id = $2 
 UPDATE erasure SET due_at = $3 WHERE shard = $1 AND id = $2 AND state = 'accepted';
 
 -- name: places_of_entries
--- How many of some entries have a place in the log, and the last of those places.
-SELECT count(*) AS placed, max(seq) AS last FROM log_entry WHERE log = $2 AND entry = ANY($1::uuid[]);
+-- How many of some entries have a place in a log, and the last of those places, counted over all logs as the feed counts them.
+SELECT count(*) AS placed, max(l.seq + before.places) AS last
+FROM log_entry l
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum((SELECT e.seq + 1 FROM log_entry e WHERE e.log = o.id ORDER BY e.seq DESC LIMIT 1)), 0)::bigint AS places
+    FROM log o WHERE o.id < l.log
+) AS before
+WHERE l.entry = ANY($1::uuid[]);
 
 -- name: lock_erasure
 -- Takes an open erasure for this transaction alone.

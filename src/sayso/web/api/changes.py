@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from sayso.contracts.feed import LOG, Fed
+from sayso.contracts.feed import Fed
 from sayso.contracts.portrait import Portrait
 from sayso.flows.emit import about
 from sayso.rules import tidings
@@ -24,6 +24,8 @@ from sayso.web.spokes import SpokeParts, spoke_parts
 router = APIRouter(prefix="/api/v2", tags=["changes"], dependencies=[Depends(strict_query)])
 LONGEST_WAIT: Final = 30
 LOOK_EVERY: Final = 0.1
+FIRST: Final = "0"
+"""The log that places are counted from; those of later ones go on behind it."""
 _ITEM: Final[dict[str, Any]] = {
     "type": "object", "required": ["cursor", "type", "timestamp", "data"],
     "properties": {"cursor": {"type": "string"}, "type": {"type": "string"}, "timestamp": {"type": "string"}, "data": {"type": "object"}},
@@ -46,18 +48,18 @@ async def read_changes(
 ) -> Response:  # fmt: skip
     """Each entry about a person once, in order, none skipped: opt-outs and opt-ins, blocks, pauses, links, events.
 
-    `next` is never null: on an empty page it is where to ask from later. 410 for a cursor of another ledger, or of one that is ahead
-    of this ledger: begin anew. An entry that repeats another in a second row names it as `copy_of`.
+    `next` is never null: on an empty page it is where to ask from later. 410 for a cursor of another ledger (also of this one before
+    an older database was put back and accepted), or of one that is ahead of it: begin anew. An entry that repeats another in a second row names it as `copy_of`.
     """
     parts = spoke_parts(request)
-    start = _read_cursor(after, parts.origin) if after else 0
+    start = _read_cursor(after, parts.origin()) if after else 0
     if start > await parts.feed.size():
         raise Problem("gone", "The cursor is ahead of this ledger; begin anew without one.")
     end = time.monotonic() + wait
     while True:
         items, reached = await _page(parts, start, limit)
         if items or time.monotonic() >= end or await request.is_disconnected():
-            return JSONResponse(listed(items, _cursor(reached, parts.origin)))
+            return JSONResponse(listed(items, _cursor(reached, parts.origin())))
         if reached == start:
             await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
         start = reached
@@ -70,7 +72,7 @@ async def _page(parts: SpokeParts, start: int, limit: int) -> tuple[list[dict[st
         return [], start
     told = [(one, kind) for one in entries if (kind := tidings.feed_type(one.fields)) is not None]
     portraits = await parts.ears.portray(sorted({one.sub for one, _ in told}), None) if told else {}
-    items = [_item(one, kind, portraits.get(one.sub), parts.origin) for one, kind in told]
+    items = [_item(one, kind, portraits.get(one.sub), parts.origin()) for one, kind in told]
     return items, entries[-1].seq + 1
 
 
@@ -81,7 +83,7 @@ def _item(one: Fed, kind: str, portrait: Portrait | None, origin: str) -> dict[s
 
 def _cursor(place: int, origin: str) -> str:
     """A position for each log, and which ledger they belong to."""
-    said = json.dumps({"o": origin, "l": {str(LOG): place}}, separators=(",", ":"))
+    said = json.dumps({"o": origin, "l": {FIRST: place}}, separators=(",", ":"))
     return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
 
 
@@ -91,7 +93,7 @@ def _read_cursor(text: str, origin: str) -> int:
         said: Any = (
             json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)) if len(text) < 1_000 else None
         )
-        known, place = said["o"] == origin, said["l"].get(str(LOG))
+        known, place = said["o"] == origin, said["l"].get(FIRST)
     except (ValueError, binascii.Error, KeyError, TypeError, AttributeError, RecursionError):
         raise invalid(("a cursor is what `next` of the page before said", "query/after")) from None
     if not known:
