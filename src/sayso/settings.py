@@ -63,10 +63,14 @@ SETTINGS = (
     Described("company", "Northwind Outfitters", "company that mails and pages name"),
     Described("postal_address", "1 Harbour Way, Example City", "postal address in the footer of mails"),
     Described("privacy_url", "https://northwind.example/privacy", "privacy policy that pages link to"),
-    Described("embed_origins", "(none)", "origins of websites that may frame the preference form and call the headless twin from a browser"),
+    Described(
+        "embed_origins", "(none)", "origins of websites that may frame the preference form and call the headless twin from a browser"
+    ),
     Described("unsubscribe_mailbox", "(none)", "address of mailto opt-outs; without it no mailto link is offered"),
     Described("inbound_smtp", "(none)", "host:port to listen on for opt-outs and reports by mail"),
-    Described("trusted_proxies", "(none)", "networks of your own reverse proxies: their X-Forwarded-For says where a person's request came from"),
+    Described(
+        "trusted_proxies", "(none)", "networks of your own reverse proxies: their X-Forwarded-For says where a person's request came from"
+    ),
     Described("webhook_allow", "(none)", "networks that webhooks may reach although not public, also over http and on any port"),
     Described("conflict_window", "10s", "how long after an opt-out a relayed opt-in still loses"),
     Described("default_country", "(none: strictest regime)", "ISO 3166 country of recipients whose country is unknown"),

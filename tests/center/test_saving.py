@@ -23,7 +23,9 @@ async def test_a_box_that_is_unticked_stops_that_mail_at_once(hub_town: Town) ->
     await hub_town.opts_in("promotional", "events")
     page = await hub_town.get(f"/preferences/{token}")
     assert (page.status, page.shown, page.ticked) == (200, ALL, {"promotional", "events"})
-    assert "Discounts, the newsletter" in page.text and "Up to once a week" in page.text and "You need them to follow an order." in page.text
+    assert (
+        "Discounts, the newsletter" in page.text and "Up to once a week" in page.text and "You need them to follow an order." in page.text
+    )
     assert "a•••@example.com" in page.text and hub_town.email not in page.text
     saved = await hub_town.save(token, "events")
     assert (saved.status, (await hub_town.get(f"/preferences/{token}")).ticked) == (200, {"events"})

@@ -157,7 +157,13 @@ def test_the_catalogue_is_shown_compared_and_applied(sayso: Sayso, tmp_path: Pat
     now = sayso("catalogue", "show", "--json").json
     place = tmp_path / "catalogue.json"
     place.write_text(json.dumps(now))
-    assert sayso("catalogue", "apply", place, "--json").json == {"changed": False, "dry_run": False, "version": 1, "difference": []}
+    assert sayso("catalogue", "apply", place, "--json").json == {
+        "changed": False,
+        "dry_run": False,
+        "version": 1,
+        "difference": [],
+        "warnings": [],
+    }
     now["categories"][-1]["title"] = "Fairs"
     place.write_text(json.dumps(now))
     rehearsed = sayso("catalogue", "apply", place, "--dry-run", "--json")

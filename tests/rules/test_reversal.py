@@ -127,6 +127,18 @@ def test_what_the_person_said_since_stands() -> None:
     assert (told.effect, told.rule, told.became, told.entries) == ("superseded", "newer_statement_stands", "opted_out", ())
 
 
+def test_a_press_that_is_repeated_at_once_is_one_act_and_later_it_is_another_word() -> None:
+    page = Page()
+    act = page.does(Choose(PROMO, out=True))
+    page.does(Choose(PROMO, out=True))
+    page.takes_back(act)
+    assert page.choice() == "not_set"
+    act = page.does(Choose(PROMO, out=True))
+    page.does(Choose(PROMO, out=True), after=2 * MINUTE)
+    assert [one.rule for one in page.takes_back(act)] == ["newer_statement_stands"]
+    assert page.choice() == "opted_out"
+
+
 def test_an_undo_can_be_taken_back_too() -> None:
     page = Page()
     page.does(Choose(PROMO, out=False))

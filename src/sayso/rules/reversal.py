@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from sayso.rules.decide import Restore, Suspend, Word
 from sayso.rules.entries import Entry
 from sayso.rules.state import Stamp
+from sayso.rules.times import MINUTE
 from sayso.rules.words import ANY, Scope
 
 KEPT = frozenset({"applied", "superseded", "unchanged"})
 """Effects of words that are held in a register."""
+REPEATED_WITHIN = MINUTE
+"""The same word again so soon is the same act; later it is a word of its own, and stands."""
 
 
 def reversal(act: Sequence[Entry], chain: Iterable[Entry]) -> tuple[Word, ...]:
@@ -20,11 +23,25 @@ def reversal(act: Sequence[Entry], chain: Iterable[Entry]) -> tuple[Word, ...]:
     choices = [one for one in spoken if one.kind == "choice" and one.strong]
     pauses = [one for one in spoken if one.kind == "pause"]
     start = min((one.at for one in spoken), default=0)
-    before = [one for one in chain if one.effect in KEPT and one.at < start]
+    held = [one for one in chain if one.effect in KEPT]
+    before = [one for one in held if one.at < start]
     # Of several words for one scope the last stands in the register, and the first one's predecessor comes back.
     last_words = {_slot(one): one for one in sorted(choices, key=lambda one: one.at)}
-    restored = [Restore(one.scope, one.id, _stamp_before(one, before)) for one in last_words.values() if one.scope is not None]
+    restored = [
+        Restore(one.scope, _repeated(one, held).id, _stamp_before(one, before)) for one in last_words.values() if one.scope is not None
+    ]
     return (*restored, *(_pause_before(one, before) for one in pauses))
+
+
+def _repeated(entry: Entry, held: Iterable[Entry]) -> Entry:
+    """The last of the words that only repeat this one: mail systems press a button again when an answer was late."""
+    last = entry
+    later = [one for one in held if one.kind == "choice" and one.strong and _slot(one) == _slot(entry) and one.at > entry.at]
+    for one in sorted(later, key=lambda one: one.at):
+        if one.effect != "unchanged" or one.new != entry.new or one.at - entry.at > REPEATED_WITHIN:
+            break
+        last = one
+    return last
 
 
 def _slot(entry: Entry) -> tuple[Scope | None, str, str]:

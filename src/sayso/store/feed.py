@@ -46,8 +46,9 @@ class PostgresFeed:
 
     async def _logs(self, borrow: Connection) -> list[tuple[int, int]]:
         """The logs that are read, in order, with how many places each has given."""
-        records = await borrow.fetch(QUERIES["log_sizes"])
-        return [(record["log"], record["size"]) for record in records if self._log in (None, record["log"])]
+        if self._log is not None:
+            return [(self._log, await borrow.fetchval(QUERIES["log_size"], self._log))]
+        return [(record["log"], record["size"]) for record in await borrow.fetch(QUERIES["log_sizes"])]
 
     async def read_own(self, start: int, limit: int) -> Sequence[Fed]:
         """What people said themselves, of a run of places."""

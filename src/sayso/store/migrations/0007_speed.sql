@@ -1,2 +1,0 @@
--- Room for speed.
-SELECT 1;
