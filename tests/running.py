@@ -28,6 +28,8 @@ from sayso.web.hub import Current, Hub
 
 SECRET = "sss_" + "s" * 43
 HOUR = 3_600_000_000
+UNHURRIED = 30.0
+"""Seconds of patience with the store in tests that are not about it: a busy machine is not a store that is down."""
 
 
 def clock() -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app
 from sayso.contracts.desk import SCOPES
 from sayso.flows.enrol import enrol
@@ -44,7 +44,7 @@ class Client:
 @pytest.fixture
 async def client(database: str, tmp_path: Path) -> AsyncIterator[Client]:
     env = {"SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database}
-    async with opened(read(env, cwd=tmp_path)) as parts:
+    async with opened(read(env, cwd=tmp_path), patience=UNHURRIED) as parts:
         ground = await parts.current.ground()
         made = await enrol("lists", tuple(SCOPES), "c:operator", relay_only=False, desk=parts.desk, book=parts.book, ground=ground)
         async with served(web_app(parts)) as base, aiohttp.ClientSession() as session:

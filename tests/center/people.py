@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app
 from sayso.contracts.book import Key
 from sayso.contracts.desk import SCOPES, Client, Grant
@@ -153,7 +153,11 @@ class Town:
 async def town(database: str, folder: Path, **settings: str) -> AsyncIterator[Town]:
     """A hub without a worker."""
     env = {"SAYSO_DATA_DIR": str(folder / "data"), "SAYSO_DATABASE_URL": database, **settings}
-    async with opened(read(env, cwd=folder)) as parts, served(web_app(parts)) as base, aiohttp.ClientSession() as session:
+    async with (
+        opened(read(env, cwd=folder), patience=UNHURRIED) as parts,
+        served(web_app(parts)) as base,
+        aiohttp.ClientSession() as session,
+    ):
         yield Town(parts, base, session)
 
 

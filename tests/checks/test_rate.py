@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app
 from sayso.opening import opened
 from sayso.settings import read
@@ -17,7 +17,7 @@ ASKED = {"address": "ada@example.com", "channel": "email", "category": "promotio
 @pytest.mark.feature("R7")
 async def test_checks_tell_what_is_left_as_every_door_does(database: str, tmp_path: Path) -> None:
     env = {"SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database, "SAYSO_RATE_LIMIT": "2"}
-    async with opened(read(env)) as parts, served(web_app(parts)) as base, aiohttp.ClientSession() as session:
+    async with opened(read(env), patience=UNHURRIED) as parts, served(web_app(parts)) as base, aiohttp.ClientSession() as session:
         token = await Town(parts, base, session, None).token("send_checks")
         found = []
         for _ in range(3):

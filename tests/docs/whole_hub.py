@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app, working
 from sayso.contracts.desk import SCOPES
 from sayso.flows.enrol import enrol
@@ -55,7 +55,7 @@ class Whole:
 @pytest.fixture
 async def whole(database: str, tmp_path: Path) -> AsyncIterator[Whole]:
     env = {"SAYSO_DATA_DIR": str(tmp_path / "data"), "SAYSO_DATABASE_URL": database, "SAYSO_WEBHOOK_ALLOW": "127.0.0.0/8"}
-    async with opened(read(env, cwd=tmp_path)) as parts:
+    async with opened(read(env, cwd=tmp_path), patience=UNHURRIED) as parts:
         ground = await parts.current.ground()
         made = await enrol("examples", tuple(SCOPES), "c:operator", relay_only=False, desk=parts.desk, book=parts.book, ground=ground)
         async with served(web_app(parts)) as base, working(parts), aiohttp.ClientSession() as session:

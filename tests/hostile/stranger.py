@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from running import Answer, served
+from running import UNHURRIED, Answer, served
 from sayso.app import web_app
 from sayso.connectors.drive import Engine
 from sayso.contracts.connector import Request, Response
@@ -116,7 +116,7 @@ async def _one_answer(reader: asyncio.StreamReader) -> bytes:
 async def doors_over(database: str, folder: Path) -> AsyncIterator[Doors]:
     """The doors of a hub on a database."""
     env = {"SAYSO_DATA_DIR": str(folder), "SAYSO_DATABASE_URL": database, "SAYSO_DEFAULT_COUNTRY": "US"}
-    async with opened(read(env)) as parts:
+    async with opened(read(env), patience=UNHURRIED) as parts:
         parts.engine = Engine(nowhere, clock=microseconds, monotonic=time.monotonic)
         await parts.pool.execute(KEEP_CLIENT)
         await parts.desk.add_client(Client(CLIENT, "Stranger", tuple(SCOPES), False, microseconds()), fingerprint(SECRET))

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from operators import Done, invoke
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app, working
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.opening import Parts, opened
@@ -87,7 +87,7 @@ class Shop:
     async def running(self, folder: Path | None = None, *, worker: bool = True) -> AsyncIterator[Running]:
         """The hub at work; with another `folder` it is another host's."""
         settings = read({**self.environment, "SAYSO_DATA_DIR": str(folder or self.folder)})
-        async with opened(settings) as parts, served(web_app(parts)) as base:
+        async with opened(settings, patience=UNHURRIED) as parts, served(web_app(parts)) as base:
             if not self.token:
                 self.token = await _enrolled(parts)
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session:

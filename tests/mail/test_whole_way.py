@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from postoffice import parsed, plain
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app, working
 from sayso.contracts.book import Key
 from sayso.contracts.desk import SCOPES
@@ -87,7 +87,7 @@ async def whole_hub(database: str, folder: Path) -> AsyncIterator[Whole]:
         "SAYSO_DATA_DIR": str(folder / "data"), "SAYSO_DATABASE_URL": database, "SAYSO_PUBLIC_URL": "https://sayso.example",
         "SAYSO_UNSUBSCRIBE_MAILBOX": "unsubscribe@sayso.example", "SAYSO_INBOUND_SMTP": f"127.0.0.1:{port}",
     }  # fmt: skip
-    async with opened(read(env, cwd=folder)) as parts:
+    async with opened(read(env, cwd=folder), patience=UNHURRIED) as parts:
         ground = await parts.current.ground()
         made = await enrol("shop", tuple(SCOPES), "c:operator", relay_only=False, desk=parts.desk, book=parts.book, ground=ground)
         async with served(web_app(parts)) as base, working(parts), aiohttp.ClientSession() as session:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from running import Answer, served
+from running import UNHURRIED, Answer, served
 from sayso.app import web_app
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.opening import Parts, microseconds, opened
@@ -88,7 +88,7 @@ class Office:
 async def office_over(database: str, folder: Path, **env: str) -> AsyncIterator[Office]:
     """A hub on a database of its own, without a worker."""
     given = {"SAYSO_DATA_DIR": str(folder), "SAYSO_DATABASE_URL": database, "SAYSO_PUBLIC_URL": BASE, **env}
-    async with opened(read(given, cwd=folder.parent)) as parts:
+    async with opened(read(given, cwd=folder.parent), patience=UNHURRIED) as parts:
         clock = Clock()
         parts.current = Current(replace(parts.current.held, clock=clock), parts.desk)
         await parts.desk.add_client(Client("cl_mailer", "The mailer", tuple(SCOPES), False, microseconds()), fingerprint("sss_mailer"))

@@ -16,7 +16,7 @@ from test_erasing import sound
 from town import Receiver, Town, eventually, receiver, town_over
 
 from database import reachable_folder, remove_server
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app
 from sayso.keys import destroy_old, exchange
 from sayso.opening import compare_log, erasures_of, opened
@@ -37,7 +37,7 @@ async def own_town(folder: Path) -> AsyncIterator[Town]:
     """A town that runs its own database server in its data folder."""
     async with AsyncExitStack() as stack:
         env = {"SAYSO_DATA_DIR": str(folder), "SAYSO_WEBHOOK_ALLOW": "127.0.0.0/8", "SAYSO_DEFAULT_COUNTRY": "US"}
-        parts = await stack.enter_async_context(opened(read(env)))
+        parts = await stack.enter_async_context(opened(read(env), patience=UNHURRIED))
         base = await stack.enter_async_context(served(web_app(parts)))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         town = Town(parts, base, session, stack, _tokens=TOKENS)

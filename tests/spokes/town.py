@@ -16,7 +16,7 @@ from aiohttp import web
 from standardwebhooks import Webhook
 from yarl import URL
 
-from running import served
+from running import UNHURRIED, served
 from sayso.app import web_app, working
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.opening import Parts, microseconds, opened
@@ -182,7 +182,7 @@ async def town_over(database: str, folder: Path, *, worker: bool = True, allow: 
     """A town on a database."""
     env = {"SAYSO_DATA_DIR": str(folder), "SAYSO_DATABASE_URL": database, "SAYSO_WEBHOOK_ALLOW": allow, "SAYSO_DEFAULT_COUNTRY": "US"}
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(opened(read(env)))
+        parts = await stack.enter_async_context(opened(read(env), patience=UNHURRIED))
         base = await stack.enter_async_context(served(web_app(parts)))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         town = Town(parts, base, session, stack)
