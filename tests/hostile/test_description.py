@@ -14,7 +14,7 @@ from shares import Ran, is_soak, patience, share
 
 DOORS = 75
 """About as many as there are."""
-EXAMPLES = share("G9 API cases") // DOORS if is_soak() else 4
+EXAMPLES = share("G9 API cases") // DOORS if is_soak() else 3
 """Cases a door in the random part; the systematic part tries some forty a door beside them."""
 CHAINS = 25
 """Sequences, in which a door is given what another one answered."""
