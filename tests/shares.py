@@ -33,7 +33,7 @@ QUICK: Final = {
     "G1 faults": 5,
     "G1b denials": 130,
     "G2 examples": 100,
-    "G3 kills": 4,
+    "G3 kills": 3,
     "G3 failovers": 1,
     "G4 entries": 2_400,
     "G4 mutations": 220,

@@ -14,9 +14,9 @@ from shares import Ran, is_soak, patience, share
 
 DOORS = 75
 """About as many as there are."""
-EXAMPLES = share("G9 API cases") // DOORS if is_soak() else 3
+EXAMPLES = share("G9 API cases") // DOORS if is_soak() else 2
 """Cases a door in the random part; the systematic part tries some forty a door beside them."""
-CHAINS = 25
+CHAINS = 15
 """Sequences, in which a door is given what another one answered."""
 FEWEST = 2_500
 CONFIG = """
