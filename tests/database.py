@@ -51,7 +51,8 @@ def _sweep() -> None:
             remove_server(place)
 
 
-async def _execute(dsn: str, *statements: str) -> None:
+async def execute(dsn: str, *statements: str) -> None:
+    """Runs statements outside any transaction."""
     connection = await asyncpg.connect(dsn)
     try:
         for statement in statements:
@@ -61,7 +62,7 @@ async def _execute(dsn: str, *statements: str) -> None:
 
 
 async def _make_template(server: embedded.Server) -> None:
-    await _execute(server.dsn, f"CREATE DATABASE {TEMPLATE}")
+    await execute(server.dsn, f"CREATE DATABASE {TEMPLATE}")
     connection = await asyncpg.connect(server.dsn_of(TEMPLATE))
     try:
         await migrate.migrate(connection)
@@ -96,11 +97,11 @@ def empty_template(pg_server: embedded.Server) -> embedded.Server:
 
 def _fresh(server: embedded.Server, template: str) -> Iterator[str]:
     name = f"test_{next(COUNTER)}"
-    apart(_execute(server.dsn, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    apart(execute(server.dsn, f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield server.dsn_of(name)
     finally:
-        apart(_execute(server.dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+        apart(execute(server.dsn, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

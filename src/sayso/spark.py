@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from sayso.rules.audience import NOBODY, UNSURE, Profile, addressed, from_json, told
+from sayso.rules.audience import NOBODY, UNSURE, Profile, from_json, told
 from sayso.rules.gate import Ask
-from sayso.rules.subjects import aliases, subject_id
+from sayso.rules.subjects import address_or_fault, aliases, subject_id
 
 KEY_BYTES: Final = 16
 ASK_THE_GATE: Final = "ask_the_gate"
@@ -39,7 +39,7 @@ def keys(pepper: bytes, channel: str, *, column: str = "email", region: str | No
     """
 
     def one(raw: str | None) -> tuple[bytes | None, bytes | None, bytes | None, str]:
-        address, fault = addressed(channel, raw or "", region)
+        address, fault = address_or_fault(channel, raw or "", region)
         if address is None:
             return None, None, None, fault
         found = [subject_id(pepper, other.kind, other.value)[:KEY_BYTES] for other in aliases(address)]

@@ -17,12 +17,12 @@ from sayso.contracts.audience import Known
 from sayso.contracts.gatehouse import Found
 from sayso.flows.check import Question, people_of
 from sayso.flows.refresh import SOMEBODY, _line
-from sayso.rules.audience import Answer, Seen, addressed, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
+from sayso.rules.audience import Answer, Seen, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person, may_send
 from sayso.rules.state import EMPTY
-from sayso.rules.subjects import CONTACT, Address, aliases, parse_address, subject_id
+from sayso.rules.subjects import CONTACT, Address, address_or_fault, aliases, parse_address, subject_id
 from sayso.rules.words import CHANNELS
 
 WINDOW = 10_000_000
@@ -120,7 +120,7 @@ def test_sql_makes_the_keys_that_the_rules_make(raw: list[str]) -> None:
             "LEFT JOIN read_addresses a ON a.raw = s.odd AND a.place = s.place ORDER BY n"
         ).fetchall()
     for text, (key, *looks, fault) in zip(raw, made, strict=True):
-        address, said = addressed("email", text, None)
+        address, said = address_or_fault("email", text, None)
         if not text.strip():
             continue
         assert fault == said

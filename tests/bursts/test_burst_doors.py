@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from town import Town, eventually, receiver
 
 from database import apart
 from operators import Sayso
 from sayso.burst_wiring import burst_duties_of
 from sayso.opening import opened
 from sayso.settings import read
+from town import Town, eventually, receiver
 
 SCANNER = "Mozilla/5.0 (compatible; Barracuda Sentinel (EE))"
 ID = UUID(int=7)

@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
-from town import Town, eventually, town_over
 
 from sayso.flows.choose import Manner
 from sayso.flows.open_link import open_link
@@ -25,6 +24,7 @@ from sayso.rules.words import Scope
 from sayso.web.center import one_click
 from sayso.web.center.parts import center_parts
 from shares import Ran, patience, share
+from town import Town, eventually, town_over
 
 SCANNERS = (
     "Mozilla/5.0 (compatible; Barracuda Sentinel (EE))",

@@ -7,7 +7,7 @@ import pytest
 
 from sayso.rules.catalogue import DEFAULT, to_json
 from sayso.rules.times import DAY, format_time, parse_time
-from spokes.town import Town
+from town import Town
 
 pytestmark = pytest.mark.feature("I8", "S6")
 MAIL = {"address": "ada@example.com", "channel": "email", "category": "promotional", "country": "US"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sayso.rules.times import format_time
-from spokes.town import Town
+from town import Town
 
 pytestmark = pytest.mark.feature("R1")
 PROMO, SMS = {"channel": "email", "category": "promotional"}, {"channel": "sms", "message_type": "order_confirmation"}

@@ -9,7 +9,7 @@ from running import UNHURRIED, served
 from sayso.app import web_app
 from sayso.opening import opened
 from sayso.settings import read
-from spokes.town import Town
+from town import Town
 
 ASKED = {"address": "ada@example.com", "channel": "email", "category": "promotional"}
 

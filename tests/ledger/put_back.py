@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import structlog
 
+from database import execute
 from operators import Done, invoke
 from running import UNHURRIED, served
 from sayso.app import web_app, working
@@ -100,13 +100,13 @@ class Shop:
     async def copy(self) -> str:
         """Copies the database as it is on disk; nobody may use it. The copy's name."""
         name = f"{self.name}_copy_{time.monotonic_ns()}"
-        await _execute(self.server.dsn, f"CREATE DATABASE {name} TEMPLATE {self.name}")
+        await execute(self.server.dsn, f"CREATE DATABASE {name} TEMPLATE {self.name}")
         return name
 
     async def put_back(self, copy: str) -> None:
         """Replaces the database by a copy of it that is older; the copy stays."""
         drop = f"DROP DATABASE {self.name} WITH (FORCE)"
-        await _execute(self.server.dsn, drop, f"CREATE DATABASE {self.name} TEMPLATE {copy}")
+        await execute(self.server.dsn, drop, f"CREATE DATABASE {self.name} TEMPLATE {copy}")
 
     async def sayso(self, *arguments: str) -> Done:
         """One command, as an operator on this host types it."""
@@ -122,15 +122,6 @@ async def _enrolled(parts: Parts) -> str:
     await parts.desk.add_client(Client("cl_shop", "The shop", tuple(SCOPES), False, now), fingerprint("unused"))
     await parts.desk.keep_token(fingerprint(token), Grant("cl_shop", tuple(SCOPES), False, now + 86_400_000_000))
     return token
-
-
-async def _execute(dsn: str, *statements: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @contextmanager

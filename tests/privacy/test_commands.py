@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from forgetting import ADA
 from test_erasing import ada
-from town import Town
 
 from operators import Sayso, bare, listed, sayso
 from sayso import privacy_wiring
 from sayso.keys import KekRing, KeysUnusable, destroy_old, exchange
 from sayso.privacy_wiring import EXCHANGED_EVERY, SETTLED_AFTER
 from sayso.store.vault import Sealed
+from town import Town
 
 __all__ = ["bare", "listed", "sayso"]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from forgetting import ADA, RIGHTS, check, codes, completed, forget, gone
+
 from town import Receiver, Town, eventually
 
 pytestmark = pytest.mark.feature("L6", "R14", "S7")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from forgetting import ADA, RIGHTS
 from test_erasing import ada
-from town import Receiver, Town
 
 from sayso.flows.export_person import COLUMNS, PAGE
 from sayso.rules.cells import cell, line
+from town import Receiver, Town
 
 pytestmark = pytest.mark.feature("R14", "L5")
 FILES = {"README.txt", "profile.json", "preferences.json", "systems.json", "history.json", "history.csv", "events.json", "consents.json", "messages.json"}  # fmt: skip

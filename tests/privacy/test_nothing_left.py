@@ -13,7 +13,6 @@ import pytest
 from forgetting import check, codes, completed, forget, gone
 from haystack import checkpoint, data_keys, plain_hits, table_hits
 from test_erasing import sound
-from town import Receiver, Town, eventually, receiver, town_over
 
 from database import reachable_folder, remove_server
 from running import UNHURRIED, served
@@ -23,6 +22,7 @@ from sayso.opening import compare_log, erasures_of, opened
 from sayso.settings import read
 from sayso.store.rewrap import rewrap
 from shares import Ran, patience, share
+from town import Receiver, Town, eventually, receiver, town_over
 
 BATCH = 100
 pytestmark = pytest.mark.feature("L6", "S7", "L5")

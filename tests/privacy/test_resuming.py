@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from forgetting import ADA, check, codes, completed, forget, gone
 from test_erasing import ada, sound
-from town import Receiver, Town, eventually
 
 from sayso.contracts.privacy import JournalUnwritable, Remains
 from sayso.flows.complete_erasure import complete_erasure
@@ -15,6 +14,7 @@ from sayso.opening import microseconds
 from sayso.privacy_wiring import privacy_of
 from sayso.rules.erasure import LONGEST
 from sayso.store.privacy import PostgresErasures
+from town import Receiver, Town, eventually
 
 pytestmark = pytest.mark.feature("L6", "R14")
 

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from town import ADA, Receiver, Town, eventually
 
 from sayso.flows.note_config import HUB
+from town import ADA, Receiver, Town, eventually
 
 pytestmark = pytest.mark.feature("D2", "D9")
 

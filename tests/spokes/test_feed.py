@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from town import ADA, Town, eventually
 
 pytestmark = pytest.mark.feature("D4")

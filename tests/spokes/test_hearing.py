@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from town import ADA, Receiver, Town, eventually
 
 from sayso.contracts.connector import Call, Heard, HeardKind
 from sayso.flows.hearsay import words_of
@@ -16,6 +15,7 @@ from sayso.rules.decide import Block, Choose, Happen
 from sayso.rules.words import Scope
 from sayso.store.inbox import PostgresInbox
 from sayso.testing.fake_mailchimp import form
+from town import ADA, Receiver, Town, eventually
 
 pytestmark = pytest.mark.feature("D6", "C11")
 WHERE = f"/api/v2/addresses/email/{ADA}/preferences"

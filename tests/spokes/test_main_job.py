@@ -11,7 +11,6 @@ from openapi_core.testing import MockRequest
 from tlog_scales.backend import HttpBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
-from town import Receiver, Town, eventually
 
 from sayso.rules.leaves import parse
 from sayso.rules.merkle import leaf_hash
@@ -19,6 +18,7 @@ from sayso.rules.notes import key_of, key_text
 from sayso.rules.proofs import parse_proof
 from sayso.testing.fake_server import Seen
 from shared_files import shared
+from town import Receiver, Town, eventually
 
 OWN_UNSUBSCRIBE = [
     {"email": "Ada@Example.com", "timestamp": 1_513_299_569, "event": "unsubscribe", "sg_event_id": "own-1", "ip": "192.0.2.7"}

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
-from town import ADA, Receiver, Town, eventually, town_over
 
 from sayso.flows.connect import retire
 from sayso.opening import microseconds
 from sayso.spoke_wiring import setup_of
 from sayso.testing.fake_server import Trouble
+from town import ADA, Receiver, Town, eventually, town_over
 
 DAY = 86_400_000_000
 STATES = ["preferences.changed"]

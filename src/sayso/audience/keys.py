@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from sayso.audience.kept import KEY_BYTES
-from sayso.rules.audience import ELSEWHERE, EVERYDAY_CONTACT, EVERYDAY_EMAIL, SPECIAL_TOPS, addressed
+from sayso.rules.audience import ELSEWHERE, EVERYDAY_CONTACT, EVERYDAY_EMAIL, SPECIAL_TOPS
 from sayso.rules.countries import COUNTRIES
 from sayso.rules.subjects import (
     ADDRESS_KIND,
@@ -17,6 +17,7 @@ from sayso.rules.subjects import (
     LOCAL_LENGTH,
     Address,
     InvalidAddress,
+    address_or_fault,
     aliases,
     parse_contact_id,
     subject_id,
@@ -60,7 +61,7 @@ class Keyer:
 
     def address(self, raw: str, place: str) -> tuple[Address | None, str]:
         """The address that a row names, or the code that says why it is none."""
-        return addressed(self.channel, raw, country_of(place) or self.country or self.region)
+        return address_or_fault(self.channel, raw, country_of(place) or self.country or self.region)
 
     def _read(self, raw: str, place: str) -> tuple[bytes | None, str, bytes | None, bytes | None]:
         address, fault = self.address(raw, place)

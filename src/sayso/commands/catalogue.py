@@ -10,6 +10,7 @@ import typer
 
 from sayso.commands.client import OPERATOR
 from sayso.commands.frame import PENDING, Failed, hub, run
+from sayso.commands.json_file import read_json
 from sayso.commands.output import AsJson, err, out, print_json, table
 from sayso.contracts.desk import VersionTaken
 from sayso.flows.note_config import note_config
@@ -18,8 +19,6 @@ from sayso.rules.catalogue import Catalogue, InvalidCatalogue, from_json, to_jso
 from sayso.web.api.wanted import RESERVED
 
 app = typer.Typer(no_args_is_help=True, help="What messages are about: categories and message types.")
-
-LARGEST = 1_048_576
 
 
 @app.command()
@@ -65,7 +64,7 @@ async def _current() -> Catalogue:
 
 
 async def _apply(file: Path, dry: bool) -> tuple[Catalogue, Catalogue]:
-    body = _read(file)
+    body = read_json(file, sample="sayso catalogue show --json > catalogue.json")
     async with hub() as parts:
         before = await parts.desk.catalogue()
         after = _checked(body, before.version + 1, file)
@@ -79,17 +78,6 @@ async def _apply(file: Path, dry: bool) -> tuple[Catalogue, Catalogue]:
             ground = await parts.current.ground()
             await note_config("catalogue_applied", {"version": after.version}, OPERATOR, book=parts.book, ground=ground)
         return before, after
-
-
-def _read(file: Path) -> Any:
-    with file.open("rb") as source:
-        raw = source.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise Failed("a catalogue has at most 1 MiB", where=str(file))
-    try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise Failed(f"not JSON: {error}", where=str(file), fix="sayso catalogue show --json > catalogue.json") from error
 
 
 def _checked(body: Any, version: int, file: Path) -> Catalogue:

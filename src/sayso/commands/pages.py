@@ -1,13 +1,13 @@
 """`sayso pages`: what people's own pages say and how they look; colleagues see a draft first, then everybody."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sayso.commands.client import OPERATOR
 from sayso.commands.frame import Failed, hub, run
+from sayso.commands.json_file import read_json
 from sayso.commands.output import AsJson, out, print_json
 from sayso.contracts.center import DraftMoved, DraftPages, LivePages
 from sayso.flows.publish_pages import NoDraft, discard_pages, draft_pages, publish_pages
@@ -19,8 +19,6 @@ from sayso.store.center import PostgresPages
 from sayso.web.api.center_texts import flaws
 
 app = typer.Typer(no_args_is_help=True, help="What people's own pages say, and how they look.")
-
-LARGEST = 1_048_576
 
 
 @app.command()
@@ -85,7 +83,7 @@ def _pages(parts: Parts) -> PostgresPages:
 
 
 async def _draft(file: Path) -> tuple[int, Draft]:
-    body = _json(file)
+    body = read_json(file, sample="sayso pages show --json")
     async with hub() as parts:
         version = (await parts.desk.catalogue()).version + 1
         try:
@@ -122,14 +120,3 @@ async def _discard() -> None:
             await discard_pages(OPERATOR, pages=_pages(parts), book=parts.book, ground=await parts.current.ground())
         except NoDraft as none:
             raise Failed("there is no draft") from none
-
-
-def _json(file: Path) -> Any:
-    with file.open("rb") as source:
-        raw = source.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise Failed("pages have at most 1 MiB", where=str(file))
-    try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise Failed(f"not JSON: {error}", where=str(file), fix="sayso pages show --json") from error

@@ -20,7 +20,7 @@ from sayso.rules.conflict import SPREAD, Register
 from sayso.rules.countries import COUNTRIES
 from sayso.rules.gate import ALLOWING, DAY, Ask, Person, bounced, may_send, soft_streak
 from sayso.rules.state import EMPTY, KEPT, State
-from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address
+from sayso.rules.subjects import ADDRESS_KIND
 from sayso.rules.words import ANY, CHANNELS
 
 NOBODY: Final = 0
@@ -274,19 +274,3 @@ def from_json(body: Any) -> Profile:
         )
         for countries, facets in body
     )
-
-
-def addressed(channel: str, raw: str, region: str | None) -> tuple[Address | None, str]:
-    """The address that a row names, or the code that says why nothing can be sent to it."""
-    try:
-        return parse_address(channel, raw, default_region=region), ""
-    except InvalidAddress:
-        for other in ("email", "sms"):
-            if ADDRESS_KIND[other] == ADDRESS_KIND[channel]:
-                continue
-            try:
-                parse_address(other, raw, default_region=region)
-            except InvalidAddress:
-                continue
-            return None, "channel_mismatch"
-        return None, "invalid_address"

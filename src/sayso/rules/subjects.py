@@ -109,6 +109,22 @@ def parse_address(channel: str, raw: str, *, default_region: str | None) -> Addr
     return Address(kind, given, given)
 
 
+def address_or_fault(channel: str, raw: str, region: str | None) -> tuple[Address | None, str]:
+    """The address, or the code that says why nothing can be sent to it: ``channel_mismatch`` where another channel would take it."""
+    try:
+        return parse_address(channel, raw, default_region=region), ""
+    except InvalidAddress:
+        for other in ("email", "sms"):
+            if ADDRESS_KIND[other] == ADDRESS_KIND[channel]:
+                continue
+            try:
+                parse_address(other, raw, default_region=region)
+            except InvalidAddress:
+                continue
+            return None, "channel_mismatch"
+        return None, "invalid_address"
+
+
 def parse_contact_id(raw: str) -> str:
     """The company's own id of a contact in NFC, otherwise exactly as written (upper and lower case differ).
 

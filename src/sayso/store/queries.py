@@ -18,7 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 FOLDER = Path(__file__).parent / "queries"
-HOT_TABLES = ("subject", "entry", "detail", "subject_key", "work", "verdict", "sent")
+HOT_TABLES = (
+    "subject", "entry", "detail", "subject_key", "work", "verdict", "sent", "reservation", "letter", "letter_limit", "pending", "mail_key",
+    "link_opt_out", "erasure",
+)  # fmt: skip
 
 _NAME = re.compile(r"^--\s*name:\s*(\S+)\s*$", re.MULTILINE)
 _EVERY_SHARD = re.compile(r"^every shard:\s*(\S.*)$")

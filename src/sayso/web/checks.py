@@ -9,7 +9,7 @@ from sayso.contracts.desk import Campaign
 from sayso.flows.check import Question
 from sayso.rules.catalogue import Catalogue, Category
 from sayso.rules.gate import Ask
-from sayso.rules.subjects import ADDRESS_KIND, Address, InvalidAddress, parse_address, parse_contact_id
+from sayso.rules.subjects import InvalidAddress, address_or_fault, parse_contact_id
 from sayso.rules.words import ANY, UnknownChannel, channel_named
 from sayso.web.errors import invalid
 
@@ -50,7 +50,7 @@ def read_check(
         flaws.append(("say what the message is about: category, message_type or campaign_id", at))
     if flaws:
         raise invalid(*flaws)
-    address, fault = _address(texts.get("address"), channel, country or region)
+    address, fault = address_or_fault(channel, texts["address"], country or region) if "address" in texts else (None, "")
     brand = texts.get("business_unit") or texts.get("businessUnit")
     ask = Ask(channel, category_of(texts, catalogue, campaigns), None if brand in (None, ANY) else brand, country, fault)
     return Question(
@@ -110,24 +110,6 @@ def _channel(texts: Mapping[str, str], body: Mapping[str, Any], flaws: list[Flaw
     if channel == ANY:
         flaws.append(("a message goes out on one channel; ask once for each", f"{at}/channel"))
     return channel
-
-
-def _address(raw: str | None, channel: str, region: str | None) -> tuple[Address | None, str]:
-    """The address, or the code that says why nothing can be sent to it."""
-    if raw is None:
-        return None, ""
-    try:
-        return parse_address(channel, raw, default_region=region), ""
-    except InvalidAddress:
-        for other in ("email", "sms"):
-            if ADDRESS_KIND[other] == ADDRESS_KIND[channel]:
-                continue
-            try:
-                parse_address(other, raw, default_region=region)
-            except InvalidAddress:
-                continue
-            return None, "channel_mismatch"
-        return None, "invalid_address"
 
 
 def category_of(texts: Mapping[str, str], catalogue: Catalogue, campaigns: Mapping[str, Campaign]) -> Category | None:

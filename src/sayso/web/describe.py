@@ -54,6 +54,12 @@ def door(
     return {"summary": summary, "status_code": status, "responses": responses, "openapi_extra": extra, "response_model": None}
 
 
+def one_or_many(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a body that is one item, or up to a thousand under `items`."""
+    many = {"type": "array", "maxItems": 1000, "items": item}
+    return {"oneOf": [item, {"type": "object", "required": ["items"], "additionalProperties": False, "properties": {"items": many}}]}
+
+
 def problem(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The responses that stand for these codes."""
     found: dict[int | str, dict[str, Any]] = {}

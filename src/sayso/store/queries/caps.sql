@@ -19,4 +19,5 @@ SELECT * FROM unnest($1::smallint[], $2::bytea[], $3::uuid[], $4::bigint[], $5::
 
 -- name: forget_reservations
 -- Forgets promises that no cap looks back to any more.
+-- every shard: tidying looks at everybody.
 DELETE FROM reservation WHERE at < $1;

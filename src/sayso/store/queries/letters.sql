@@ -9,6 +9,7 @@ SELECT wrapped FROM subject_key WHERE shard = $1 AND pseudonym = $2;
 
 -- name: due_letters
 -- Where letters are due, oldest first; only looks, the claim decides.
+-- every shard: the oldest letter of anybody goes first.
 SELECT shard, id FROM letter WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2;
 
 -- name: claim_letter
@@ -29,6 +30,7 @@ UPDATE letter SET lease = NULL, attempts = attempts + 1, due_at = $4, cause = $5
 
 -- name: letter_backlog
 -- How letters stand: waiting, failing, parked, since when the oldest waits, and why one of them does.
+-- every shard: a count for operators.
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
     count(*) FILTER (WHERE state = 'waiting' AND attempts > 0) AS failing,
     count(*) FILTER (WHERE state = 'parked') AS parked,
@@ -116,12 +118,15 @@ UPDATE pending SET confirmed_at = $3, sealed = '' WHERE shard = $1 AND id = $2 A
 
 -- name: forget_letters
 -- Removes letters that ended before a time; those that must be sent only once are remembered.
+-- every shard: tidying looks at everybody.
 DELETE FROM letter WHERE state IN ('sent', 'dropped') AND ended_at < $1 AND once IS NULL;
 
 -- name: forget_limits
 -- Removes limits that say nothing any more.
+-- every shard: tidying looks at everybody.
 DELETE FROM letter_limit WHERE forget_at < $1;
 
 -- name: forget_pending
 -- Removes sign-ups that ended before a time.
+-- every shard: tidying looks at everybody.
 DELETE FROM pending WHERE expires_at < $1;

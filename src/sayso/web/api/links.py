@@ -23,7 +23,7 @@ from sayso.web.api.messaging import (
     refused,
 )
 from sayso.web.auth import Caller, require
-from sayso.web.describe import PROBLEM, door, inlined
+from sayso.web.describe import PROBLEM, door, inlined, one_or_many
 from sayso.web.errors import Problem, invalid
 from sayso.web.hub import Hub, hub_of
 from sayso.web.reading import read_object, strict_query
@@ -82,16 +82,7 @@ _MANY: Final[dict[str, Any]] = {
     "required": ["items", "notes"],
     "properties": {"items": {"type": "array", "items": {"oneOf": [_LINKS, PROBLEM]}}, "notes": {"type": "array", "items": _TEXT}},
 }
-_ITEM: Final = inlined(LinkIn.model_json_schema())
-_BODY: Final = {
-    "oneOf": [
-        _ITEM,
-        {
-            "type": "object", "required": ["items"], "additionalProperties": False,
-            "properties": {"items": {"type": "array", "maxItems": 1000, "items": _ITEM}},
-        },
-    ]
-}  # fmt: skip
+_BODY: Final = one_or_many(inlined(LinkIn.model_json_schema()))
 _MIXED: Final[dict[int | str, dict[str, Any]]] = {
     207: {"description": "Some items failed; each has its `status`.", "content": {"application/json": {"schema": _MANY}}}
 }

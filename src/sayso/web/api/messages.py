@@ -13,7 +13,7 @@ from sayso.rules.sends import CODES, Send
 from sayso.rules.times import MINUTE, format_time, parse_time
 from sayso.web.api.messaging import MessageIn, about, campaigns_in, fitted_item, items_of, messaging_of, read_each, refused
 from sayso.web.auth import Caller, require
-from sayso.web.describe import PROBLEM, door, inlined
+from sayso.web.describe import PROBLEM, door, inlined, one_or_many
 from sayso.web.errors import Problem, invalid
 from sayso.web.hub import hub_of
 from sayso.web.reading import After, Limit, address_key, contact_key, read_object, strict_query
@@ -51,16 +51,7 @@ _NOTED: Final[dict[str, Any]] = {
 _MANY: Final[dict[str, Any]] = {
     "type": "object", "required": ["items"], "properties": {"items": {"type": "array", "items": {"oneOf": [_NOTED, PROBLEM]}}},
 }  # fmt: skip
-_ITEM: Final = inlined(SentIn.model_json_schema())
-_BODY: Final = {
-    "oneOf": [
-        _ITEM,
-        {
-            "type": "object", "required": ["items"], "additionalProperties": False,
-            "properties": {"items": {"type": "array", "maxItems": 1000, "items": _ITEM}},
-        },
-    ]
-}  # fmt: skip
+_BODY: Final = one_or_many(inlined(SentIn.model_json_schema()))
 _SENT: Final = {
     "contact_id": "c-1001", "channel": "email", "category": "promotional", "subject": "Spring is here", "sent_at": "2026-11-22T10:00:30Z",
     "campaign_id": "spring-26", "message_id": "m-77", "permit": "1.k1.AAAA.BBBB",
