@@ -136,21 +136,29 @@ class Town:
         """A webhook for a receiver, as the door answered it."""
         made = await self.ok("POST", "/api/v2/webhooks", {"url": receiver.url, **more})
         receiver.secrets.append(made["secret"])
-        return made
+        return await self._planned(made)
 
     async def sendgrid(self, **settings: Any) -> tuple[FakeSendGrid, Any]:
         """A fake SendGrid account, connected."""
         fake = FakeSendGrid(microseconds)
         base = await self.stack.enter_async_context(serving(fake.app(), fake.server))
         plain = {"api_key": fake.api_key, "base_url": base, "webhook_public_key": fake.public_key, "groups": GROUPS, **settings}
-        return fake, await self.ok("POST", "/api/v2/connections", {"connector": "sendgrid", "name": "SendGrid", "settings": plain})
+        made = await self.ok("POST", "/api/v2/connections", {"connector": "sendgrid", "name": "SendGrid", "settings": plain})
+        return fake, await self._planned(made)
 
     async def mailchimp(self, **settings: Any) -> tuple[FakeMailchimp, Any]:
         """A fake Mailchimp audience, connected."""
         fake = FakeMailchimp(microseconds)
         base = await self.stack.enter_async_context(serving(fake.app(), fake.server))
         plain = {"api_key": fake.api_key, "list_id": fake.list_id, "webhook_secret": "s3cret", "base_url": f"{base}/3.0", **settings}
-        return fake, await self.ok("POST", "/api/v2/connections", {"connector": "mailchimp", "name": "Mailchimp", "settings": plain})
+        made = await self.ok("POST", "/api/v2/connections", {"connector": "mailchimp", "name": "Mailchimp", "settings": plain})
+        return fake, await self._planned(made)
+
+    async def _planned(self, connection: Any) -> Any:
+        """The connection, once the worker has planned everybody for it: what is said during that may rightly be told twice."""
+        if self.worker is not None:
+            await eventually(lambda: self.backfilled(connection))
+        return connection
 
     async def hook(self, connection: Any, headers: Any, body: bytes, query: str = "") -> tuple[int, Any]:
         """A vendor's call to a connection's address, without any token."""

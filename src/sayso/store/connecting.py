@@ -11,6 +11,7 @@ import asyncpg
 from sayso.contracts.connecting import ReadBack
 from sayso.contracts.spokes import Connection
 from sayso.rules.ids import SHARDS
+from sayso.store.pool import Connection as BorrowedConnection
 from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound, shards_and_pseudonyms
@@ -66,20 +67,23 @@ class PostgresConnecting:
         A write that read the connections before this one was there may still be running: its change is seen by neither. So this
         begins only when every transaction that is older than this moment has ended.
         """
-        if connection.grain not in ("address", "contact"):
-            return True
         async with borrowed(self._pool) as borrow:
-            newest = await borrow.fetchval(QUERIES["newest_transaction"])
-            for _ in range(LOOKS):
-                if await borrow.fetchval(QUERIES["ended_before"], newest):
-                    break
-                await asyncio.sleep(PAUSE)
-            else:
+            if connection.grain in ("address", "contact") and not await self._planned(connection, borrow):
                 return False
-            query = QUERIES["backfill_addresses" if connection.grain == "address" else "backfill_contacts"]
-            for shard in range(SHARDS):
-                await borrow.execute(query, shard, connection.id, timeout=SLOW)
             await borrow.execute(QUERIES["mark_backfilled"], connection.id, connection.brand, connection.grain)
+        return True
+
+    async def _planned(self, connection: Connection, borrow: BorrowedConnection) -> bool:
+        newest = await borrow.fetchval(QUERIES["newest_transaction"])
+        for _ in range(LOOKS):
+            if await borrow.fetchval(QUERIES["ended_before"], newest):
+                break
+            await asyncio.sleep(PAUSE)
+        else:
+            return False
+        query = QUERIES["backfill_addresses" if connection.grain == "address" else "backfill_contacts"]
+        for shard in range(SHARDS):
+            await borrow.execute(query, shard, connection.id, timeout=SLOW)
         return True
 
     async def replay(self, connection: UUID, since: int) -> int:
