@@ -1,7 +1,5 @@
 """Rules that are broken on purpose: the promises must be found to fail for them."""
 
-from dataclasses import replace
-
 from sayso.rules.entries import Entry
 from sayso.rules.state import At, Stamp, State, fold
 
@@ -14,7 +12,7 @@ def last_writer_by_arrival(state: State, entry: Entry) -> State:
     if entry.kind != "choice" or entry.scope is None or not entry.strong:
         return fold(state, entry)
     stamp = Stamp(0, entry.new == "opted_out", entry.id, True, entry.method, entry.src)
-    return replace(state, strong={**state.strong, At(entry.scope, "anybody", entry.about): stamp})
+    return state._replace(strong={**state.strong, At(entry.scope, "anybody", entry.about): stamp})
 
 
 def pairwise_window(state: State, entry: Entry) -> State:
@@ -27,10 +25,10 @@ def pairwise_window(state: State, entry: Entry) -> State:
     at = At(entry.scope, "anybody", entry.about)
     new, held = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src), state.strong.get(at)
     if held is None:
-        return replace(state, strong={**state.strong, at: new})
+        return state._replace(strong={**state.strong, at: new})
     near = abs(new.ts - held.ts) <= NARROW
     winner = max(new, held, key=lambda one: one.out) if near and new.out != held.out else max(new, held)
-    return replace(state, strong={**state.strong, at: winner._replace(ts=max(new.ts, held.ts))})
+    return state._replace(strong={**state.strong, at: winner._replace(ts=max(new.ts, held.ts))})
 
 
 def weak_counts_as_strong(state: State, entry: Entry) -> State:

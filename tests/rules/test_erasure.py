@@ -1,7 +1,6 @@
 """What outlives an erasure, who is meant by one, and what may bring somebody back."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -156,14 +155,14 @@ def test_no_system_brings_marketing_back(voice: Voice, words: list[Choose]) -> N
 
 def test_twin_without_the_mark_of_what_was_kept_a_nightly_list_brings_marketing_back() -> None:
     pen = erased()
-    pen.rows = {sub: replace(row, state=_anonymous(row.state)) for sub, row in pen.rows.items()}
+    pen.rows = {sub: row._replace(state=_anonymous(row.state)) for sub, row in pen.rows.items()}
     pen.say(SHOP, Tie(ADDRESS, primary=True))
     pen.say(SHOP, Choose(ALL, out=False))
     assert pen.allowed("product_updates")
 
 
 def _anonymous(state: State) -> State:
-    return replace(state, strong={at._replace(actor="somebody"): stamp for at, stamp in state.strong.items()})
+    return state._replace(strong={at._replace(actor="somebody"): stamp for at, stamp in state.strong.items()})
 
 
 def test_a_customer_who_comes_again_gets_what_cannot_be_refused_and_no_marketing() -> None:
@@ -171,7 +170,7 @@ def test_a_customer_who_comes_again_gets_what_cannot_be_refused_and_no_marketing
     assert not pen.allowed("order_confirmations")
     pen.say(LIST, Tie(ADDRESS, primary=True))
     assert not pen.allowed("order_confirmations")
-    pen.rows[CONTACT] = replace(pen.rows[CONTACT], state=replace(pen.rows[CONTACT].state, links={}))
+    pen.rows[CONTACT] = pen.rows[CONTACT]._replace(state=pen.rows[CONTACT].state._replace(links={}))
     pen.say(SHOP, Tie(ADDRESS, primary=True))
     assert pen.allowed("order_confirmations") and not pen.allowed()
 
@@ -211,7 +210,7 @@ def tied(row: Row, to: Row, primary: int) -> Row:
         id=f"019a0000-0000-7000-8000-{len(row.state.links):012x}", sub=row.sub, kind="link", at=1, ts=max(primary, 1), act="link", src="api",
         by="c", via="c", other=to.sub, other_kind=to.kind, primary=primary > 0,
     )  # fmt: skip
-    return replace(row, state=fold(row.state, entry))
+    return row._replace(state=fold(row.state, entry))
 
 
 def test_who_shares_an_address_stays_tied_to_what_is_left_of_it() -> None:

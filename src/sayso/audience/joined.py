@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -218,7 +218,7 @@ class _Run:
 
     def _ask(self, place: str, brand: str) -> Ask:
         named = (None if brand == ANY else brand) if brand else self.ask.brand
-        return replace(self.ask, country=country_of(place) or self.ask.country, brand=named)
+        return self.ask._replace(country=country_of(place) or self.ask.country, brand=named)
 
     def _number(self, answer: Answer) -> int:
         if answer not in self.numbers:
@@ -229,7 +229,7 @@ class _Run:
     def _named(self, raw: str | None, contact: str | None, place: str, brand: str, fault: str) -> Named:
         raw = (raw or "").strip()
         address = self.keyer.address(raw, place)[0] if raw and not fault else None
-        return Named(address, parse_contact_id(contact) if contact else None, replace(self._ask(place, brand), fault=fault))
+        return Named(address, parse_contact_id(contact) if contact else None, self._ask(place, brand)._replace(fault=fault))
 
 
 def _hash(place: Path) -> str:

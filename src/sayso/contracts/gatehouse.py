@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sayso.contracts.book import Key
@@ -11,8 +11,7 @@ from sayso.rules.cadence import Spent
 from sayso.rules.decide import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The rows one question needs: whom it names, and other spellings of the address that may only deny.
 
     `back` is how far caps on it look back (microseconds; 0: none is on it), `reserve` whether an allowed message is promised at once.
@@ -25,8 +24,7 @@ class Wanted:
     reserve: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The rows as they stand: the contact's and the address's (None: never seen), look-alikes, and all rows linked to those two."""
 
     contact: Row | None
@@ -41,8 +39,7 @@ Judge = Callable[[Found, int], Logged]
 """Gives the verdict on one question from its rows and the database's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One question: the rows it needs and its judge."""
 
     wanted: Wanted

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sayso.contracts.book import Key, Unavailable
@@ -19,8 +19,7 @@ PERMIT_LIFE = 60_000_000
 """How long a permit is good for, in microseconds (wire contract section 5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """May a message of this kind go to this contact, at this address (at least one of the two)? The names are for the log."""
 
     ask: Ask

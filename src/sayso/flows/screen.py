@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sayso.contracts.audience import Audience, Census, Censuses, Engine, Named, Revision, Run, Screened, Totals
@@ -92,7 +92,7 @@ def _wanted(row: Named, ground: Ground) -> Wanted:
 
 def _back(ask: Ask, ground: Ground) -> int:
     """How far caps on a message look back, whatever brand its row may name; 0 when none is on it."""
-    return max((cap.period for cap in cadence.caps_on(ground.catalogue.caps, replace(ask, brand=None))), default=0)
+    return max((cap.period for cap in cadence.caps_on(ground.catalogue.caps, ask._replace(brand=None))), default=0)
 
 
 async def _note(totals: Totals, revision: Revision, ask: Ask, run: Run, caller: Caller, book: Book) -> str:

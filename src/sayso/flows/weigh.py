@@ -1,7 +1,7 @@
 """Weigh: how a person stands for each category of a page, by the gate's own rules. Reads only, and logs no verdict: nothing is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sayso.contracts.book import Book, Key, Page, version_of
 from sayso.contracts.gatehouse import Found
@@ -44,7 +44,7 @@ async def weigh(opened: Opened, catalogue: Catalogue, *, book: Book, ground: Gro
     found = Found(page.row(opened.contact), page.row(key), tuple(row for one in others if (row := page.row(one))), dict(page.rows))
     ask = Ask(opened.channel, None, opened.brand)
     # A contact without an address on the channel is denied by the gate for that alone; here its choices are asked for.
-    people = tuple(replace(one, missing="") for one in people_of(Question(ask, opened.contact, address), found))
+    people = tuple(one._replace(missing="") for one in people_of(Question(ask, opened.contact, address), found))
     now = ground.clock()
     return _weighed(opened, catalogue, _Scales(people, now, ground), page)
 

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.gate import Reason, Verdict
@@ -28,8 +27,7 @@ RULES: Final = (
 """Every rule in the order it is judged, with the codes it can give."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """A verdict with what it was asked about. `permit_until` is the end of the permit's life, None without one.
 
     `message` is a hash of the sender's id (`message_mark`): senders make such ids of whatever they have, of addresses too.

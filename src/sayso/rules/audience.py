@@ -7,7 +7,7 @@ asking the gate itself. Where a profile cannot say (a pause runs, somebody was l
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -119,7 +119,7 @@ def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int
     recipe; it is added to.
     """
     countries = tuple(sorted({row.place.country for row in person.rows if row.place}))
-    placeless = replace(person, row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
+    placeless = person._replace(row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
     rows = (*placeless.rows, *placeless.linked)
     if not any(row.strong or row.weak or row.blocks or row.soft or row.pauses for row in rows):
         return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
@@ -166,7 +166,7 @@ def shape_of(person: Person, window: int) -> Shape | None:
 
 
 def _placeless(row: State | None) -> State | None:
-    return replace(row, place=None) if row is not None and row.place is not None else row
+    return row._replace(place=None) if row is not None and row.place is not None else row
 
 
 @lru_cache(maxsize=256)
@@ -206,7 +206,7 @@ def _facet(ask: Ask, person: Person, recipe: Recipe) -> Facet:
 
 
 def _codes(ask: Ask, country: str | None, person: Person, recipe: Recipe) -> Codes:
-    asked = replace(ask, country=country)
+    asked = ask._replace(country=country)
     # Whoever has a pause that may still run is not asked about here; the others' have ended.
     found = may_send(asked, (person,), version=0, now=_EVER, window=recipe.window, default_country=None)
     return tuple(dict.fromkeys(reason.code for reason in found.reasons))

@@ -1,7 +1,7 @@
 """Cadence: how much may be sent to one person in a period, over all senders. A cap limits even those who agreed (features I8, S6)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sayso.rules.caps import Cap
 from sayso.rules.gate import Ask, Reason, Verdict
@@ -48,6 +48,6 @@ def limited(verdict: Verdict, full: Reason | None) -> Verdict:
     if full is None:
         return verdict
     if verdict.allowed:
-        return replace(verdict, allowed=False, reasons=(full,), retry_at=full.until)
+        return verdict._replace(allowed=False, reasons=(full,), retry_at=full.until)
     retry = max(verdict.retry_at, full.until or 0) if verdict.retry_at is not None else None
-    return replace(verdict, reasons=(*verdict.reasons, full), retry_at=retry)
+    return verdict._replace(reasons=(*verdict.reasons, full), retry_at=retry)

@@ -5,8 +5,7 @@ windows to keep only a winner: three statements would then give three results in
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sayso.rules.state import KEPT, At, Stamp, State
 from sayso.rules.words import ANY, Scope
@@ -20,8 +19,7 @@ SPREAD: Final = "/spread"
 """Ends the actor of a statement that policy spread from another channel: such an opt-in lifts only what was spread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """An opt-out that stands: where, and the stamp that says since when and by which entry."""
 
     at: At

@@ -5,7 +5,7 @@ Only decides; reading, locking and keeping are the store's. Losers are kept too:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sayso.rules import view
 from sayso.rules.conflict import RESTORED, SPREAD
@@ -100,8 +100,7 @@ class Happen:
 Word = Choose | Restore | Block | Suspend | Locate | Tie | Happen
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One subject as it stands: pseudonym in hex, kind, state, and the readings of others linked to it by pseudonym."""
 
     sub: str

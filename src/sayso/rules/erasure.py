@@ -7,7 +7,7 @@ chain stands in it, so that nobody can tie the two together by what they say. So
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sayso.rules.decide import Row
@@ -115,7 +115,7 @@ def relinked(other: Row, old: str, fresh: str, *, entry: str, now: int) -> tuple
         id=entry, sub=other.sub, kind="link", at=at, ts=at, act="link", src=SOURCE, by="hub", via="worker", other=fresh,
         other_kind=link.kind, primary=is_newest,
     )  # fmt: skip
-    return tied, replace(other, state=fold(other.state, tied))
+    return tied, other._replace(state=fold(other.state, tied))
 
 
 def _broad(scope: Scope) -> tuple[int, Scope]:

@@ -5,8 +5,7 @@ global and channel opt-outs, category, pause, legal basis.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from sayso.rules import conflict, law
 from sayso.rules.catalogue import Category
@@ -25,8 +24,7 @@ BLOCKING: Final = (
 ALLOWING: Final = ("transactional", "opted_in", "allowed_by_regime", "soft_opt_in")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """The question: a message on a channel about a category. `category` None means nobody knows it; `brand` None means any."""
 
     channel: str
@@ -37,8 +35,7 @@ class Ask:
     """A code that is settled before any state is read: invalid_address, channel_mismatch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """One reading of whom the message reaches: a contact (or none) at an address.
 
     `contact` is the pseudonym ("" for nobody), `linked` are the contact's other addresses (restrictions unite: a new address never
@@ -64,8 +61,7 @@ class Person:
         return (other,) if self.row is None else (self.row, other)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why: a code of the wire contract, with the scope, the time and the entry that decided where there is one."""
 
     code: str
@@ -76,8 +72,7 @@ class Reason:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer to one question; `version` is the state's that it was judged on."""
 
     allowed: bool
@@ -98,7 +93,7 @@ def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, wi
     chosen = denials or verdicts
     reasons = tuple(dict.fromkeys(reason for verdict in chosen for reason in verdict.reasons))
     if not chosen:
-        return replace(UNREADABLE, version=version)
+        return UNREADABLE._replace(version=version)
     retry = [verdict.retry_at for verdict in denials]
     retry_at = max((at for at in retry if at is not None), default=None) if all(at is not None for at in retry) else None
     return Verdict(not denials, reasons, chosen[0].regime, version, retry_at)

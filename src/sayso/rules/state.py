@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic_core import from_json
@@ -19,6 +18,10 @@ KEPT: Final = "kept"
 """The actor of opt-outs that outlived an erasure: nobody in particular any more."""
 ERASURES: Final = ("erasing", "erased")
 """Blocks of an accepted and of a completed erasure."""
+
+
+_NONE: Final[Mapping[Any, Any]] = {}
+"""What a register holds before anybody spoke; shared, and never written to."""
 
 
 class At(NamedTuple):
@@ -79,19 +82,18 @@ class Place(NamedTuple):
     entry: str
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Registers, blocks, pauses and links of one subject, with its place in the chain."""
 
-    strong: Mapping[At, Stamp] = field(default_factory=dict)
-    weak: Mapping[At, Stamp] = field(default_factory=dict)
+    strong: Mapping[At, Stamp] = _NONE
+    weak: Mapping[At, Stamp] = _NONE
     left: frozenset[Scope] = frozenset()
     """Scopes that an opt-out was ever said for: tells who came back from who never left."""
-    blocks: Mapping[str, Mark] = field(default_factory=dict)
+    blocks: Mapping[str, Mark] = _NONE
     soft: tuple[tuple[int, str], ...] = ()
     delivered: int = 0
-    pauses: Mapping[str, Pause] = field(default_factory=dict)
-    links: Mapping[str, Link] = field(default_factory=dict)
+    pauses: Mapping[str, Pause] = _NONE
+    links: Mapping[str, Link] = _NONE
     place: Place | None = None
     version: int = 0
     length: int = 0
@@ -138,26 +140,26 @@ def _applied(state: State, entry: Entry) -> State:
     match entry.kind:
         case "block" if entry.act == "soft_bounce" and entry.new == "set":
             kept = sorted({*state.soft, (entry.ts, entry.id)}, reverse=True)[:SOFT_KEPT]
-            return replace(state, soft=tuple(sorted(kept)))
+            return state._replace(soft=tuple(sorted(kept)))
         case "block":
             mark = Mark(entry.ts, entry.new == "set", entry.id)
-            return replace(state, blocks=_greatest(state.blocks, entry.act, mark))
+            return state._replace(blocks=_greatest(state.blocks, entry.act, mark))
         case "pause":
             brand = entry.scope.brand if entry.scope else "*"
-            return replace(state, pauses=_greatest(state.pauses, brand, Pause(entry.ts, entry.until, entry.id)))
+            return state._replace(pauses=_greatest(state.pauses, brand, Pause(entry.ts, entry.until, entry.id)))
         case "link":
             link = Link(entry.other_kind, entry.ts if entry.primary else 0, entry.id)
             known = state.links.get(entry.other)
             if known is not None and (known.primary, known.entry) >= (link.primary, link.entry):
                 return state
-            return replace(state, links={**state.links, entry.other: link})
+            return state._replace(links={**state.links, entry.other: link})
         case "place":
             place = Place(entry.ts, entry.new, entry.id)
-            return replace(state, place=max(state.place, place) if state.place else place)
+            return state._replace(place=max(state.place, place) if state.place else place)
         case "kept":
             return _with_kept(state, entry)
         case "event" if entry.act == "mail.delivered":
-            return replace(state, delivered=max(state.delivered, entry.ts))
+            return state._replace(delivered=max(state.delivered, entry.ts))
         case _:
             return state
 
@@ -197,8 +199,8 @@ def _with_kept(state: State, entry: Entry) -> State:
     for name in str(x["blocks"]).split(","):
         blocks = _greatest(blocks, name, Mark(entry.ts, True, entry.id))
     streak = [(entry.ts + n, entry.id) for n in range(int(x.get("soft", 0)))]
-    return replace(
-        state, strong=strong, left=state.left | frozenset(outs), blocks=blocks, soft=(*state.soft, *streak),
+    return state._replace(
+        strong=strong, left=state.left | frozenset(outs), blocks=blocks, soft=(*state.soft, *streak),
         links={**state.links, **links}, pauses={**state.pauses, **pauses},
     )  # fmt: skip
 

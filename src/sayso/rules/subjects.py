@@ -21,8 +21,8 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import idna
 import phonenumbers
@@ -74,8 +74,7 @@ class InvalidAddress(ValueError):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """One reachable endpoint: ``value`` is the matching form the subject id is made of, ``given`` what was written (trimmed)."""
 
     kind: str

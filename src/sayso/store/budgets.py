@@ -5,7 +5,7 @@ instant cannot both get the last message. Only checks that a cap is on come here
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,7 +35,7 @@ class Budgets:
         seen: dict[UUID, Spent] = {}
         for who in self.people[n]:
             seen.update(self.spent.get(who, {}))
-        return replace(found, spent=tuple(seen.values())) if seen else found
+        return found._replace(spent=tuple(seen.values())) if seen else found
 
     def promise(self, n: int, wanted: Wanted, check: UUID, logged: Logged) -> None:
         """Counts an allowed check that asked for it, for the checks behind it too."""

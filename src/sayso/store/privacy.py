@@ -190,7 +190,7 @@ async def _blank_verdicts(connection: Connection, erased: tuple[list[int], list[
     for record in await connection.fetch(QUERIES["verdicts_of_erased"], *erased, timeout=SLOW):
         logged = from_log(record["body"])
         if logged.campaign or logged.message or logged.sender:
-            blank = to_log(replace(logged, campaign="", message="", sender=""))
+            blank = to_log(logged._replace(campaign="", message="", sender=""))
             changed.append((record["shard"], record["day"], record["id"], blank))
     if changed:
         await connection.execute(QUERIES["blank_verdicts"], *map(list, zip(*changed, strict=True)))

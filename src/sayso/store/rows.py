@@ -1,8 +1,7 @@
 """Rows of the subject table as values, and the ids that lead to them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sayso.contracts.book import Key
 from sayso.rules.decide import Row
@@ -10,8 +9,7 @@ from sayso.rules.state import from_bytes
 from sayso.rules.subjects import subject_id
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """One subject as the store holds it: where it lies, the head of its chain, and its row as the rules see it."""
 
     shard: int
