@@ -36,8 +36,7 @@ class Key(NamedTuple):
     given: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Rows read together, by pseudonym: those asked for, what they are linked to, and the links of those."""
 
     keys: Mapping[Key, str]
@@ -80,16 +79,14 @@ def version_of(row: Row | None, linked: Sequence[Row]) -> int:
     return row.state.version + (sum(other.state.version for other in linked) if row.kind == "contact" else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What a judge returns: the ruling, and whether the system it came from must be told as well (it holds something else now)."""
 
     ruling: Ruling
     tell_origin: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """The rows of one act, locked, with what they are linked to; `now` is the database's clock in microseconds."""
 
     page: Page
@@ -109,16 +106,14 @@ class Noted:
     act: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """What a document needs besides rows, by pseudonym: names as they were given, and each subject's latest applied choice or pause."""
 
     names: Mapping[str, str]
     latest: Mapping[str, Noted]
 
 
-@dataclass(frozen=True, slots=True)
-class Memo:
+class Memo(NamedTuple):
     """An answer to keep under a client's idempotency key; `render` turns the written act into the bytes that were answered."""
 
     client: str
@@ -127,8 +122,7 @@ class Memo:
     render: Callable[["Written"], tuple[int, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """One statement to be kept: the rows it needs, the pure judge, and the personal part (canonical JSON) that is kept apart.
 
     `origin` is the connection it came from ("" for none), `seen` a vendor's event id that must count once. `shown` asks for what a
@@ -144,8 +138,7 @@ class Act:
     shown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What was kept: the ruling, and the page after it. `replayed` holds a stored answer, `duplicate` an event that had counted."""
 
     ruling: Ruling | None

@@ -1,7 +1,7 @@
 """Import: opt-outs that somebody else's list says, each recorded like any other word; the same list twice changes nothing more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from sayso.contracts.book import Act, Book, Judged, Key, Page, Scene, Written, readings_of
@@ -66,7 +66,7 @@ def _act(row: Listed, stop: Stop, origin: Origin, ground: Ground) -> Act:
     def judge(scene: Scene) -> Judged:
         return Judged(Ruling((), {}, ())) if _is_known(scene.page, spoken, ground.window) else act.judge(scene)
 
-    return replace(act, judge=judge)
+    return act._replace(judge=judge)
 
 
 def _is_known(page: Page, said: Said, window: int) -> bool:

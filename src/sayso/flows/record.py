@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -46,8 +46,7 @@ class Said:
     shown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What became of an act: the ruling, the page after it, and the row it was about (the contact's where one was named)."""
 
     ruling: Ruling | None

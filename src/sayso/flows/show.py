@@ -1,8 +1,7 @@
 """Show: the preferences document of a contact or an address, as it stands now."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sayso.contracts.book import Book, Key, Page, Shown, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -16,8 +15,7 @@ from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A subject as it is shown: its row, how it is read, and the document."""
 
     row: Row
@@ -77,8 +75,7 @@ STOPS_ALL: Final = {"blacklist": "blacklisted", "erasing": "unknown_state", "era
 """Blocks that stop everything on every channel, and the codes that checks give for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(NamedTuple):
     """Something that still denies: whose row it stands in, its code and scope, since when, by which entry."""
 
     subject: str

@@ -50,6 +50,18 @@ class Catalogue:
     categories: tuple[Category, ...]
     message_types: dict[str, str] = field(default_factory=dict)
     caps: tuple[Cap, ...] = ()
+    refusable: tuple[Category, ...] = field(init=False, repr=False, compare=False)
+    """The categories that people may say no to, in their order."""
+    refusable_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    always_sent: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The keys of what is always sent."""
+
+    def __post_init__(self) -> None:
+        """Sorts the categories once: every document asks for them."""
+        refusable = tuple(category for category in self.categories if category.refusable)
+        object.__setattr__(self, "refusable", refusable)
+        object.__setattr__(self, "refusable_keys", tuple(category.key for category in refusable))
+        object.__setattr__(self, "always_sent", tuple(category.key for category in self.categories if not category.refusable))
 
     def get(self, key: str) -> Category | None:
         """The category of this key, or None."""
@@ -62,16 +74,6 @@ class Catalogue:
         """The category that a message type belongs to; singular and plural, spaces, hyphens and case make no difference."""
         wanted = _folded(message_type)
         return next((self.get(key) for name, key in self.message_types.items() if _folded(name) == wanted), None)
-
-    @property
-    def refusable(self) -> tuple[Category, ...]:
-        """The categories that people may say no to, in their order."""
-        return tuple(category for category in self.categories if category.refusable)
-
-    @property
-    def always_sent(self) -> tuple[str, ...]:
-        """The keys of what is always sent."""
-        return tuple(category.key for category in self.categories if not category.refusable)
 
 
 def warnings_of(catalogue: Catalogue) -> tuple[str, ...]:

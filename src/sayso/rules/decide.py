@@ -21,8 +21,7 @@ SPREADS_TO: Final = ("ads", "social")
 """Channels that a whole-company e-mail opt-out reaches too (policy of the first rulebook)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(NamedTuple):
     """Who speaks through which door. `own`: the person acted; `granted`: a sync profile lets this connection opt people in."""
 
     src: str
@@ -35,8 +34,7 @@ class Voice:
     relay_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choose:
+class Choose(NamedTuple):
     """A word for one scope; `field` is what the speaker called it ("" when it is not answered as a preference field)."""
 
     scope: Scope
@@ -108,8 +106,7 @@ class Row(NamedTuple):
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """Words said in one act. `contact`, `address` and `lookalikes` are pseudonyms of the rows they are kept in ("" for none).
 
     `refused` names the rule that forbids the whole act: the attempt is kept, nothing changes.
@@ -124,8 +121,7 @@ class Statement:
     refused: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What one word became. `became` is the choice that stands now; `entries` are where it is kept."""
 
     word: Word
@@ -135,8 +131,7 @@ class Told:
     entries: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """The entries a statement leaves, in order, the rows after them, and one answer a word."""
 
     entries: tuple[Entry, ...]

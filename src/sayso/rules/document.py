@@ -1,7 +1,6 @@
 """The preferences document of the wire contract (section 3), from what a subject's rows say."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sayso.rules import view
 from sayso.rules.catalogue import Catalogue
@@ -10,8 +9,7 @@ from sayso.rules.view import Heard, Reading
 from sayso.rules.words import ANY, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(NamedTuple):
     """The latest applied entry: when, through what, why, from where."""
 
     at: int
@@ -21,8 +19,7 @@ class Latest:
     ip: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(NamedTuple):
     """Whom a document is about: their id and main e-mail address as they were given, and their country."""
 
     contact_id: str | None

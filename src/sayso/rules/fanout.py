@@ -1,21 +1,19 @@
 """Who must be told what: the work that a change of some rows makes for the connections (design section 4, fan-out by state)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sayso.rules.decide import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Spoke:
+class Spoke(NamedTuple):
     """A connection as planning sees it: its id, and whether it is told about addresses or about contacts."""
 
     id: str
     grain: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Task:
+class Task(NamedTuple):
     """One connection must be told the current state of one subject (pseudonym in hex)."""
 
     connection: str

@@ -1,7 +1,8 @@
 """What people and systems are shown of a state: the choice per category, the flag per channel, what still blocks."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from sayso.rules import conflict, gate
 from sayso.rules.catalogue import Catalogue
@@ -11,27 +12,32 @@ from sayso.rules.words import ANY, CHANNELS, Choice, Scope
 Word = Literal["out", "back", "silent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One contact (or nobody, "") with one address (or none): the rows that are judged together."""
 
     contact: str
     rows: tuple[State, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What the rows of one reading say together, merged once for many questions: strong stamps, and weak opt-ins."""
 
     strong: conflict.Register
     weak: conflict.Register
+    outs: frozenset[Scope] | None
+    """Whatever was opted out of, where nothing but opt-outs was ever said: then no times have to be weighed."""
 
 
 def heard(readings: tuple[Reading, ...]) -> tuple[Heard, ...]:
     """What each reading says."""
-    return tuple(
-        Heard(conflict.merged(reading.rows, reading.contact), conflict.weak_of(reading.rows, reading.contact)) for reading in readings
-    )
+    return tuple([_heard(*reading) for reading in readings])
+
+
+def _heard(contact: str, rows: tuple[State, ...]) -> Heard:
+    strong = conflict.merged(rows, contact) if any([row.strong for row in rows]) else {}
+    weak = conflict.weak_of(rows, contact) if any([row.weak for row in rows]) else {}
+    only_outs = not weak and all([stamp.out for stamp in strong.values()])
+    return Heard(strong, weak, frozenset([at.scope for at in strong]) if only_outs else None)
 
 
 def choice_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> Choice:
@@ -46,7 +52,9 @@ def choice_among(said: tuple[Heard, ...], scope: Scope, window: int) -> Choice:
     """The same, of what was merged before."""
     agreed = False
     for one in said:
-        if not one.strong and not one.weak:
+        if one.outs is not None:
+            if one.outs and _is_among(one.outs, scope):
+                return "opted_out"
             continue
         if any(out.at.scope.category == scope.category for out in conflict.standing(one.strong, scope, window)):
             return "opted_out"
@@ -71,7 +79,23 @@ def is_out(readings: tuple[Reading, ...], brand: str, channel: str, window: int)
 def is_out_among(said: tuple[Heard, ...], brand: str, channel: str, window: int) -> bool:
     """The same, of what was merged before."""
     scope = Scope(brand, channel, ANY)
-    return any(conflict.standing(one.strong, scope, window) for one in said if one.strong)
+    return any([conflict.standing(one.strong, scope, window) if one.outs is None else _is_covered(one.outs, scope) for one in said])
+
+
+@lru_cache(maxsize=4_096)
+def _is_among(outs: frozenset[Scope], scope: Scope) -> bool:
+    """Whether one of the opt-outs covers a scope and is about its very category."""
+    return any(out.category == scope.category and out.covers(scope) for out in outs)
+
+
+@lru_cache(maxsize=4_096)
+def _is_covered(outs: frozenset[Scope], scope: Scope) -> bool:
+    return any(out.covers(scope) for out in outs)
+
+
+@lru_cache(maxsize=4_096)
+def _choices_of(outs: frozenset[Scope], keys: tuple[str, ...], brand: str, channel: str) -> Mapping[str, Choice]:
+    return {key: "opted_out" if _is_among(outs, Scope(brand, channel, key)) else "not_set" for key in keys}
 
 
 def word_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> Word:
@@ -84,13 +108,19 @@ def word_at(readings: tuple[Reading, ...], scope: Scope, window: int) -> Word:
 
 def brands_of(readings: tuple[Reading, ...]) -> tuple[str, ...]:
     """Every brand that somebody named a choice or pause for, sorted, without ``*``."""
-    rows = [row for reading in readings for row in reading.rows]
-    named = {at.scope.brand for row in rows for at in (*row.strong, *row.weak)} | {brand for row in rows for brand in row.pauses}
-    return tuple(sorted(named - {ANY}))
+    named = {ANY}
+    for reading in readings:
+        for row in reading.rows:
+            named.update([at.scope.brand for at in row.strong])
+            named.update([at.scope.brand for at in row.weak])
+            named.update(row.pauses)
+    return tuple(sorted(named - {ANY})) if len(named) > 1 else ()
 
 
 def paused_until(readings: tuple[Reading, ...], brand: str, now: int) -> int | None:
     """The end of the longest pause in force for a brand (with ``*``: of all brands), or None."""
+    if not any([row.pauses for reading in readings for row in reading.rows]):
+        return None
     pauses = [said for reading in readings for said in gate.pauses_of(reading.rows).items()]
     until = [pause.until for named, pause in pauses if named in (ANY, brand) and pause.until > now]
     return max(until, default=None)
@@ -114,9 +144,13 @@ def blocks_of(row: State) -> tuple[str, ...]:
 
 def channels_shown(readings: tuple[Reading, ...]) -> tuple[str, ...]:
     """The channels worth a line: e-mail and SMS always, others once somebody has said something about them."""
-    rows = [row for reading in readings for row in reading.rows]
-    named = {at.scope.channel for row in rows for at in (*row.strong, *row.weak)}
-    return tuple(channel for channel in CHANNELS if channel in {"email", "sms"} | named)
+    named = {at.scope.channel for reading in readings for row in reading.rows for at in (*row.strong, *row.weak)}
+    return _channels_among(frozenset(named))
+
+
+@lru_cache(maxsize=256)
+def _channels_among(named: frozenset[str]) -> tuple[str, ...]:
+    return tuple(channel for channel in CHANNELS if channel in ("email", "sms") or channel in named)
 
 
 def choices_shown(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
@@ -126,4 +160,6 @@ def choices_shown(readings: tuple[Reading, ...], catalogue: Catalogue, brand: st
 
 def choices_among(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
     """The same, of what was merged before."""
-    return {c.key: choice_among(said, Scope(brand, channel, c.key), window) for c in catalogue.refusable}
+    if len(said) == 1 and said[0].outs is not None:
+        return dict(_choices_of(said[0].outs, catalogue.refusable_keys, brand, channel))
+    return {key: choice_among(said, Scope(brand, channel, key), window) for key in catalogue.refusable_keys}

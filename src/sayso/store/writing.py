@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -103,7 +103,7 @@ async def _show(connection: Connection, desk: Desk, acts: Sequence[tuple[int, Ac
     if wanted:
         read = await read_shown(connection, sorted(wanted - desk.new.keys()), vault)
         shown = Shown({**read.names, **{sub: one.name for sub, one in desk.new.items()}}, {**read.latest, **desk.latest})
-        answers.update({n: replace(answer, shown=shown) for n, answer in asking.items()})
+        answers.update({n: answer._replace(shown=shown) for n, answer in asking.items()})
 
 
 class _Ticks:

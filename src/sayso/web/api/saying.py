@@ -1,8 +1,7 @@
 """Saying preferences through a door: preconditions, repeats, the write, its answer. One function serves single calls and batches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from pydantic_core import to_json
@@ -21,16 +20,14 @@ from sayso.web.render import etag, written
 from sayso.web.voices import voice_of
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """A client's idempotency key, and the fingerprint of the request that it stands for."""
 
     key: str
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """An answer's status and JSON bytes; `version` None when it was an earlier one, repeated."""
 
     status: int

@@ -4,7 +4,7 @@ import difflib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -101,8 +101,7 @@ class PreferencesIn(Strict):
     metadata: dict[str, JsonValue] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One preference field of a request, in its words; `scope` is None where nothing was stated."""
 
     field: str
