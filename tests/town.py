@@ -28,7 +28,8 @@ from sayso.testing.fake_server import FakeServer, serving
 from sayso.worker import Worker
 
 ADA = "ada@example.com"
-PATIENCE = 10.0
+PATIENCE = 30.0
+"""Seconds: a hub tells within one; a machine that runs other things beside it may take ten times as long and more."""
 HOUR = 3_600_000_000
 GROUPS = {"promotional": 101, "events": 102}
 
@@ -144,7 +145,7 @@ class Town:
         base = await self.stack.enter_async_context(serving(fake.app(), fake.server))
         plain = {"api_key": fake.api_key, "base_url": base, "webhook_public_key": fake.public_key, "groups": GROUPS, **settings}
         made = await self.ok("POST", "/api/v2/connections", {"connector": "sendgrid", "name": "SendGrid", "settings": plain})
-        return fake, await self._planned(made)
+        return fake, made
 
     async def mailchimp(self, **settings: Any) -> tuple[FakeMailchimp, Any]:
         """A fake Mailchimp audience, connected."""
@@ -152,7 +153,7 @@ class Town:
         base = await self.stack.enter_async_context(serving(fake.app(), fake.server))
         plain = {"api_key": fake.api_key, "list_id": fake.list_id, "webhook_secret": "s3cret", "base_url": f"{base}/3.0", **settings}
         made = await self.ok("POST", "/api/v2/connections", {"connector": "mailchimp", "name": "Mailchimp", "settings": plain})
-        return fake, await self._planned(made)
+        return fake, made
 
     async def _planned(self, connection: Any) -> Any:
         """The connection, once the worker has planned everybody for it: what is said during that may rightly be told twice."""

@@ -158,7 +158,7 @@ async def test_those_that_press_are_honoured_marked_and_their_people_asked(datab
             [*bursts] = (await town.ok("GET", "/api/v2/bursts"))["items"]
             return bursts[0] if bursts and bursts[0]["people"] == PEOPLE else None
 
-        burst = await eventually(found, 40)
+        burst = await eventually(found, 60)
         assert burst["mail_hosts"][0]["mail_host"] == "company.example"
         assert 0 <= burst["seconds_after_delivery"]["latest"] < 60
         await town.ok("POST", f"/api/v2/bursts/{burst['id']}/offer", {"reason": "their gateway pressed"})
@@ -166,7 +166,7 @@ async def test_those_that_press_are_honoured_marked_and_their_people_asked(datab
         async def mailed() -> bool:
             return bool(await town.parts.pool.fetchval("SELECT count(*) FROM letter WHERE kind = 'offer' AND state = 'sent'") == PEOPLE)
 
-        await eventually(mailed, 40)
+        await eventually(mailed, 60)
         await takes_it_back(town, "c-0")
         assert [await said(town, n) for n in range(PEOPLE)] == ["not_set", *["opted_out"] * (PEOPLE - 1)]
 

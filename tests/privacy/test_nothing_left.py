@@ -162,7 +162,7 @@ async def test_of_a_crowd_that_is_forgotten_nobody_is_found_and_nobody_is_allowe
         async def all_done() -> bool:
             return not await town.parts.pool.fetchval("SELECT count(*) FROM erasure WHERE state <> 'completed'")
 
-        await eventually(all_done, 60 + crowd)
+        await eventually(all_done, 120 + crowd)
         assert await erasures_of(town.parts).sweep()
         await checkpoint(town.parts)
         assert plain_hits(folder, [name]) == [] and await table_hits(town.parts.dsn, [name]) == []

@@ -96,7 +96,7 @@ async def test_a_call_that_was_kept_but_not_recorded_is_recorded_later(town: Tow
     headers, body = fake.signed([UNSUBSCRIBE], seconds=microseconds() // 1_000_000 - 60)
     kept_at = microseconds() - 60_000_000
     await PostgresInbox(town.parts.pool, town.parts.tools).keep(UUID(source["id"]), Call("POST", headers, (), body, kept_at))
-    await eventually(lambda: globally_out(town), 20)
+    await eventually(lambda: globally_out(town))
     assert [row["state"] for row in await inbox(town)] == ["done"]
     again = fake.signed([UNSUBSCRIBE])
     assert (await town.hook(source, *again))[1]["duplicates"] == 1
