@@ -57,7 +57,7 @@ def test_any_changed_letter_is_noticed(payload: bytes, data: st.DataObject) -> N
             read(ROTATED, changed, kinds=KINDS, now=NOW)
 
 
-@given(st.text(max_size=100) | st.from_regex(r"1\.k1\.[A-Za-z0-9_-]{0,60}\.[A-Za-z0-9_-]{0,30}", fullmatch=True))
+@given(st.text(max_size=100) | st.from_regex(r"[12]\.k1\.[A-Za-z0-9_-]{0,60}\.[A-Za-z0-9_-]{0,30}", fullmatch=True))
 def test_no_text_breaks_the_reader(text: str) -> None:
     with pytest.raises(BadToken):
         read(RING, text, kinds=KINDS, now=NOW)
@@ -67,7 +67,8 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     ("text", "reason"),
     [
         ("", "malformed"),
-        ("2." + sign_link(RING, ADA)[2:], "malformed"),
+        ("3." + sign_link(RING, ADA)[2:], "malformed"),
+        ("2." + sign_link(RING, ADA)[2:], "forged"),
         (sign_link(RING, ADA) + "=", "malformed"),
         (sign_link(RING, ADA) + ".x", "malformed"),
         ("1.k1." + "A" * 5_000 + "." + "A" * 22, "malformed"),
@@ -130,6 +131,21 @@ def test_a_permit_names_its_check_and_covers_only_what_was_asked() -> None:
         read(RING, text, kinds=("permit",), now=NOW + 60_000_000)
     assert over.value.token is not None
     assert read_permit(over.value.token).check == check
+
+
+def test_a_permit_can_be_read_by_eye_but_not_changed() -> None:
+    check = UUID("01932f3e-0000-7000-8000-0000000000aa")
+    text = sign_permit(RING, check, "email", "promotional", expires_at=NOW + 60_000_000)
+    version, kid, payload, mac = text.split(".")
+    plain = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    assert version == "2"
+    assert check.bytes in plain, "it names a check and nobody, so it is signed and not hidden"
+    for n in range(len(plain)):
+        other = base64.urlsafe_b64encode(plain[:n] + bytes([plain[n] ^ 1]) + plain[n + 1 :]).rstrip(b"=").decode()
+        with pytest.raises(BadToken, match="forged"):
+            read(RING, f"{version}.{kid}.{other}.{mac}", kinds=KINDS, now=NOW)
+    with pytest.raises(BadToken, match="forged"):
+        read(RING, f"1.{kid}.{payload}.{mac}", kinds=KINDS, now=NOW)
 
 
 def test_one_kind_is_never_read_as_another() -> None:

@@ -80,7 +80,7 @@ def _logged(question: Question, verdict: gate.Verdict, now: int) -> Logged:
 
 def people_of(question: Question, found: Found) -> tuple[Person, ...]:
     """Everybody a message would reach: the contact named, or each contact of the address named, or the address alone."""
-    looks = tuple(row.state for row in found.lookalikes)
+    looks = tuple([row.state for row in found.lookalikes]) if found.lookalikes else ()
     at = found.address.state if found.address else EMPTY
     if question.contact is not None:
         return (_contact(question, found, looks, at),)
@@ -118,7 +118,10 @@ def _contacts_of(address: Row | None) -> list[str]:
 
 
 def _others(row: Row, found: Found, named: str) -> tuple[State, ...]:
-    return tuple(found.linked[sub].state for sub in sorted(row.state.links) if sub != named and sub in found.linked)
+    links = row.state.links
+    if len(links) == 1 and named in links:  # the one address there is, which nearly everybody has
+        return ()
+    return tuple([found.linked[sub].state for sub in sorted(links) if sub != named and sub in found.linked])
 
 
 def _version(question: Question, found: Found) -> int:

@@ -1,8 +1,9 @@
 """The answer to a pre-send check: as it is logged (codes and entry ids, no names) and as the wire shows it (contract section 5)."""
 
 import hashlib
-import json
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.gate import Reason, Verdict
@@ -52,10 +53,7 @@ def message_mark(message: str) -> str:
 def to_log(logged: Logged) -> bytes:
     """Canonical JSON for the verdict table; `from_log` reads it back."""
     verdict = logged.verdict
-    reasons = [
-        [r.code, [r.scope.brand, r.scope.channel, r.scope.category] if r.scope else None, r.since, r.entry, r.src, r.until]
-        for r in verdict.reasons
-    ]
+    reasons = [(r.code, r.scope, r.since, r.entry, r.src, r.until) for r in verdict.reasons]
     asked = [logged.channel, logged.category, logged.brand, logged.campaign, logged.message, logged.sender]
     row = [
         int(verdict.allowed),
@@ -68,15 +66,16 @@ def to_log(logged: Logged) -> bytes:
         asked,
         RULEBOOK,
     ]
-    return _WRITER.encode(row).encode()
+    return _WRITER.encode(row)
 
 
-_WRITER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_WRITER: Final = msgspec.json.Encoder()
+_READER: Final = msgspec.json.Decoder()
 
 
 def from_log(raw: bytes) -> Logged:
     """The verdict that `to_log` wrote. Raises ValueError on anything else."""
-    allowed, reasons, regime, version, retry_at, at, permit_until, asked, _ = json.loads(raw)
+    allowed, reasons, regime, version, retry_at, at, permit_until, asked, _ = _READER.decode(raw)
     read = tuple(Reason(code, Scope(*s) if s else None, since, entry, src, until) for code, s, since, entry, src, until in reasons)
     channel, category, brand, campaign, message, sender = asked
     verdict = Verdict(bool(allowed), read, regime, version, retry_at)

@@ -89,6 +89,8 @@ UNREADABLE: Final = Verdict(False, (Reason("unknown_state"),), law.STRICTEST.id,
 def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, window: int, default_country: str | None) -> Verdict:
     """The verdict over everybody whom the message would reach: any denial denies, and allowing needs a reason from each."""
     verdicts = [_judge(ask, person, now=now, window=window, default_country=default_country) for person in people]
+    if len(verdicts) == 1:  # nearly always: nobody else's word is to be united with it
+        return verdicts[0]._replace(version=version)
     denials = [verdict for verdict in verdicts if not verdict.allowed]
     chosen = denials or verdicts
     reasons = tuple(dict.fromkeys(reason for verdict in chosen for reason in verdict.reasons))
@@ -100,24 +102,46 @@ def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, wi
 
 
 def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: str | None) -> Verdict:
-    countries = tuple(sorted({c for c in (ask.country, *(row.place.country for row in person.rows if row.place)) if c}))
-    regime = law.regime_for(countries, ask.channel, default_country)
+    rows = person.rows
+    regime = law.regime_for(_countries(ask, rows), ask.channel, default_country)
     fixed = [Reason(code) for code in (person.missing, ask.fault) if code]
     if ask.category is None:
         fixed.append(Reason("category_unknown"))
-    fixed += _hard(ask, person)
+    every = (*rows, *person.linked, *person.lookalikes)
+    is_blocked = any([row.blocks for row in every])
+    if is_blocked:
+        fixed += _hard(ask, person)
     if ask.category is None or person.missing or ask.fault:
-        return Verdict(False, tuple(fixed), regime.id, 0)
+        return Verdict(False, tuple(dict.fromkeys(fixed)), regime.id, 0)
     if not ask.category.refusable:
-        return Verdict(not fixed, tuple(fixed) or (Reason("transactional"),), regime.id, 0)
-    said = _choices(ask, ask.category, person, window)
-    stops = fixed + _soft(person) + said + _paused(ask, person, now)
+        return Verdict(not fixed, tuple(dict.fromkeys(fixed)) or _TRANSACTIONAL, regime.id, 0)
+    # Most people never chose, paused or complained: nothing is asked of them that they have no answer to.
+    said = _choices(ask, ask.category, person, window) if any([row.strong for row in every]) else []
+    stops = fixed + said
+    if is_blocked or (person.address and person.address.soft):
+        stops = [*fixed, *_soft(person), *said]
+    if any([row.pauses for row in every]):
+        stops = [*stops, *_paused(ask, person, now)]
     basis = _basis(ask, ask.category, person, regime, window)
     # Whoever said no is not also reported as not having said yes (the wire contract's own example).
-    stops += [basis] if basis.code not in ALLOWING and not said else []
-    only_paused = bool(stops) and all(reason.code == "paused" for reason in stops)
+    if basis.code not in ALLOWING and not said:
+        stops.append(basis)
+    if not stops:
+        return Verdict(True, (basis,), regime.id, 0)
+    only_paused = all(reason.code == "paused" for reason in stops)
     retry_at = max(reason.until or 0 for reason in stops) if only_paused else None
-    return Verdict(not stops, tuple(stops) or (basis,), regime.id, 0, retry_at)
+    return Verdict(False, tuple(dict.fromkeys(stops)), regime.id, 0, retry_at)
+
+
+_TRANSACTIONAL: Final = (Reason("transactional"),)
+
+
+def _countries(ask: Ask, rows: tuple[State, ...]) -> tuple[str, ...]:
+    found = {row.place.country for row in rows if row.place is not None}
+    if ask.country is not None:
+        found.add(ask.country)
+    found.discard("")
+    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
 
 
 def _hard(ask: Ask, person: Person) -> list[Reason]:
@@ -198,8 +222,6 @@ def pauses_of(rows: Iterable[State]) -> dict[str, Pause]:
 
 
 def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
-    if not any(row.pauses for row in (*person.rows, *person.linked, *person.lookalikes)):
-        return []
     said = list(pauses_of(person.rows).items())
     for other in person.linked:
         latest = pauses_of(person.with_other(other))
@@ -210,13 +232,20 @@ def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
 
 
 def _basis(ask: Ask, category: Category, person: Person, regime: law.Regime, window: int) -> Reason:
-    message = Scope(ask.brand or ANY, ask.channel, category.key)
-    stamps = conflict.merged(person.rows, person.contact)
-    said = conflict.consent(stamps, conflict.weak_of(person.rows, person.contact), message, window)
     is_open = ask.channel in regime.open_channels
+    rows = person.rows
+    if not any([row.strong or row.weak for row in rows]):
+        return _OPEN if is_open else _CLOSED
+    message = Scope(ask.brand or ANY, ask.channel, category.key)
+    stamps = conflict.merged(rows, person.contact)
+    said = conflict.consent(stamps, conflict.weak_of(rows, person.contact), message, window)
     if said is not None and (is_open or said[1].method == "explicit"):
         return Reason("opted_in", said[0].scope, said[1].ts, said[1].entry, said[1].src)
-    return Reason("allowed_by_regime" if is_open else "no_consent")
+    return _OPEN if is_open else _CLOSED
+
+
+_OPEN: Final = Reason("allowed_by_regime")
+_CLOSED: Final = Reason("no_consent")
 
 
 def _blocked(code: str, mark: Mark) -> Reason:

@@ -5,6 +5,7 @@ An unknown place is judged by the strictest regime.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 
@@ -42,6 +43,7 @@ _BY_COUNTRY: Final = {
 }
 
 
+@lru_cache(maxsize=4_096)
 def regime_for(countries: tuple[str, ...], channel: str, default_country: str | None) -> Regime:
     """The strictest regime of the countries named; with none, that of the default country; with neither, the strictest of all."""
     named = countries or ((default_country,) if default_country else ())

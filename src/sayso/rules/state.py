@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pydantic_core import from_json
+import msgspec
 
 from sayso.rules.entries import Entry
 from sayso.rules.words import Scope
@@ -109,10 +109,6 @@ def is_tombstone(state: State) -> bool:
     return state.length == 1 and mark is not None and mark.on
 
 
-_PARTS: Final = frozenset("rwlbsdpkc")
-"""The names `to_bytes` writes; another one is from a newer version and may be a stop."""
-
-
 def fold(state: State, entry: Entry) -> State:
     """The state after one more entry of the same subject. `version` moves only when what decides has moved."""
     counts = entry.effect in ("applied", "unchanged", "superseded", "stored")
@@ -210,36 +206,64 @@ def _greatest(held: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:
     return held if known is not None and known[:3] >= value[:3] else {**held, key: value}
 
 
+class _Row(NamedTuple):
+    """One stamp as it is written: where it stands, then the stamp. A word that was never restored leaves `since` out."""
+
+    brand: str
+    channel: str
+    category: str
+    actor: str
+    about: str
+    ts: int
+    out: int
+    entry: str
+    own: int
+    method: str
+    src: str
+    since: int = 0
+
+
+class _Written(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """A state as JSON holds it, in the order of the names. An unknown name is from a newer version and may be a stop: it is refused."""
+
+    b: dict[str, tuple[int, int, str]] = {}
+    c: Place | None = None
+    d: int = 0
+    k: dict[str, Link] = {}
+    l: list[Scope] = []  # noqa: E741 - released rows name it so
+    p: dict[str, Pause] = {}
+    r: list[_Row] = []
+    s: list[tuple[int, str]] = []
+    w: list[_Row] = []
+
+
+_WRITER: Final = msgspec.json.Encoder(order="sorted")
+_READER: Final = msgspec.json.Decoder(_Written)
+
+
 def to_bytes(state: State) -> bytes:
     """Canonical JSON of everything but the place in the chain; equal states give equal bytes."""
-    short: dict[str, object] = {
-        "r": _rows(state.strong),
-        "w": _rows(state.weak),
-        "l": sorted([scope.brand, scope.channel, scope.category] for scope in state.left),
-        "b": {name: [mark.ts, int(mark.on), mark.entry] for name, mark in state.blocks.items()},
-        "s": [list(soft) for soft in state.soft],
-        "d": state.delivered,
-        "p": {brand: list(pause) for brand, pause in state.pauses.items()},
-        "k": {other: list(link) for other, link in state.links.items()},
-        "c": list(state.place) if state.place else None,
-    }
-    return _WRITER.encode({k: v for k, v in short.items() if v}).encode()
+    written = _Written(
+        b={name: (mark.ts, int(mark.on), mark.entry) for name, mark in state.blocks.items()},
+        c=state.place,
+        d=state.delivered,
+        k=dict(state.links),
+        l=sorted(state.left),
+        p=dict(state.pauses),
+        r=_rows(state.strong),
+        s=list(state.soft),
+        w=_rows(state.weak),
+    )
+    return _WRITER.encode(written)
 
 
-_WRITER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _rows(register: Mapping[At, Stamp]) -> list[list[str | int]]:
+def _rows(register: Mapping[At, Stamp]) -> list[Any]:
     return sorted(
         [
-            a.scope.brand, a.scope.channel, a.scope.category, a.actor, a.about, s.ts, int(s.out), s.entry, int(s.own), s.method, s.src,
-            *((s.since,) if s.since else ()),
+            (*at.scope, at.actor, at.about, s.ts, int(s.out), s.entry, int(s.own), s.method, s.src, *((s.since,) if s.since else ()))
+            for at, s in register.items()
         ]
-        for a, s in register.items()
-    )  # fmt: skip
-
-
-_NOTHING: Final[frozenset[Scope]] = frozenset()
+    )
 
 
 def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 0) -> State:
@@ -247,30 +271,31 @@ def from_bytes(raw: bytes, *, version: int = 0, length: int = 0, last_at: int = 
     if not raw:
         return State(version=version, length=length, last_at=last_at)
     try:
-        short = from_json(raw)
-        if not short.keys() <= _PARTS or type(short.get("d", 0)) is not int:
-            raise TypeError("a part of it is not known here")
-        # Most rows have few of the parts, and a check reads two rows or more.
-        return State(
-            _register(short["r"]) if "r" in short else {},
-            _register(short["w"]) if "w" in short else {},
-            frozenset([Scope(*scope) for scope in short["l"]]) if "l" in short else _NOTHING,
-            {name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in short["b"].items()} if "b" in short else {},
-            tuple([(ts, entry) for ts, entry in short["s"]]) if "s" in short else (),
-            short.get("d", 0),
-            {brand: Pause(*pause) for brand, pause in short["p"].items()} if "p" in short else {},
-            {other: Link(*link) for other, link in short["k"].items()} if "k" in short else {},
-            Place(*short["c"]) if "c" in short else None,
-            version,
-            length,
-            last_at,
-        )
-    except (TypeError, KeyError, AttributeError, RecursionError) as damaged:
+        read = _READER.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as damaged:
         raise ValueError(f"state cannot be read: {damaged}") from damaged
+    # Most rows have few of the parts, and a check reads two rows or more.
+    return State(
+        _register(read.r) if read.r else _NONE,
+        _register(read.w) if read.w else _NONE,
+        frozenset(read.l) if read.l else _NOTHING,
+        {name: Mark(ts, bool(on), entry) for name, (ts, on, entry) in read.b.items()} if read.b else _NONE,
+        tuple(read.s),
+        read.d,
+        read.p,
+        read.k,
+        read.c,
+        version,
+        length,
+        last_at,
+    )
 
 
-def _register(rows: list[list[Any]]) -> dict[At, Stamp]:
+_NOTHING: Final[frozenset[Scope]] = frozenset()
+
+
+def _register(rows: list[_Row]) -> dict[At, Stamp]:
     return {
-        At(Scope(brand, channel, category), actor, about): Stamp(ts, bool(out), entry, bool(own), method, src, *since)
-        for brand, channel, category, actor, about, ts, out, entry, own, method, src, *since in rows
+        At(Scope(brand, channel, category), actor, about): Stamp(ts, bool(out), entry, bool(own), method, src, since)
+        for brand, channel, category, actor, about, ts, out, entry, own, method, src, since in rows
     }

@@ -21,6 +21,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -271,4 +272,11 @@ def _refuse_controls(text: str, what: str) -> None:
 
 
 def _keyed(pepper: bytes, kind: str, value: str) -> bytes:
-    return hmac.digest(pepper, kind.encode() + b"\x00" + value.encode(), "sha256")
+    begun = _begun(pepper, kind).copy()  # every id of a hub begins with the same key, and most with the same kind
+    begun.update(value.encode())
+    return begun.digest()
+
+
+@lru_cache(maxsize=256)
+def _begun(pepper: bytes, kind: str) -> hmac.HMAC:
+    return hmac.new(pepper, kind.encode() + b"\x00", "sha256")

@@ -1,8 +1,8 @@
 """Tokens: links, permits and receipts that we sign and later believe, and the opaque secrets that we hand out once.
 
 A signed token is ``version.kid.payload.mac`` in unpadded base64url. The MAC is HMAC-SHA-256 cut to 16 bytes over version, key id and
-plain payload; the payload travels encrypted (AES-CTR with the MAC as synthetic IV, the SIV construction of RFC 5297), because a
-category or campaign name in a URL tells more than nothing. The same claims always give the same token. The first payload byte is the
+plain payload. Version 1 travels encrypted (AES-CTR with the MAC as synthetic IV, the SIV construction of RFC 5297), because a
+category or campaign name in a URL tells more than nothing; version 2 does not: permits name a check and nobody. The same claims always give the same token. The first payload byte is the
 kind, so a token never passes for one of another kind; bytes 1–5 are the expiry in epoch seconds, 0 for never.
 Keys of opt-out links are kept for ever: rotation adds a key to the ring and removes none.
 Secrets are SHA-256 hashed for storage (256 random bits need no slow hash). No chance and no clock here.
@@ -24,7 +24,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sayso.rules.times import SECOND
 from sayso.rules.words import Scope
 
-VERSION: Final = "1"
+HIDDEN: Final = "1"
+"""The version of tokens whose payload is encrypted too: what lies in a mail must not tell whoever reads over a shoulder."""
+OPEN: Final = "2"
+"""The version of tokens whose payload can be read: permits name a check, nobody."""
 TOKEN_LENGTH: Final = 4_096
 SECRET_BYTES: Final = 32
 
@@ -110,8 +113,10 @@ def sign(ring: Ring, kind: Kind, payload: bytes, *, expires_at: int | None) -> s
     seconds = 0 if expires_at is None else max(expires_at // SECOND, 1)
     plain = bytes([_KINDS[kind]]) + seconds.to_bytes(_HEAD - 1) + payload
     secret = ring.secrets[ring.current]
-    mac = _mac(secret, ring.current, plain)
-    token = f"{VERSION}.{ring.current}.{_encode(_crypt(secret, mac, plain))}.{_encode(mac)}"
+    version = OPEN if kind == "permit" else HIDDEN
+    mac = _mac(secret, version, ring.current, plain)
+    body = plain if version == OPEN else _crypt(secret, mac, plain)
+    token = f"{version}.{ring.current}.{_encode(body)}.{_encode(mac)}"
     if len(token) > TOKEN_LENGTH:
         raise ValueError(f"a token has at most {TOKEN_LENGTH} characters")
     return token
@@ -123,7 +128,7 @@ def read(ring: Ring, text: str, *, kinds: Collection[Kind], now: int) -> Token:
     The expiry is exclusive: at that microsecond the token is over. The MAC is compared in constant time.
     """
     parts = text.split(".") if len(text) <= TOKEN_LENGTH else []
-    if len(parts) != 4 or parts[0] != VERSION:
+    if len(parts) != 4 or parts[0] not in (HIDDEN, OPEN):
         raise BadToken("malformed")
     body, mac = _decode(parts[2]), _decode(parts[3])
     if len(body) < _HEAD or len(mac) != _MAC:
@@ -131,8 +136,9 @@ def read(ring: Ring, text: str, *, kinds: Collection[Kind], now: int) -> Token:
     secret = ring.secrets.get(parts[1])
     if secret is None:
         raise BadToken("unknown_key")
-    plain = _crypt(secret, mac, body)
-    if not hmac.compare_digest(mac, _mac(secret, parts[1], plain)):
+    version = parts[0]
+    plain = body if version == OPEN else _crypt(secret, mac, body)
+    if not hmac.compare_digest(mac, _mac(secret, version, parts[1], plain)):
         raise BadToken("forged")
     kind = _KIND_OF.get(plain[0])
     if kind is None or kind not in kinds:
@@ -246,8 +252,15 @@ def _about(channel: str, category: str) -> bytes:
     return hashlib.sha256(pack("sayso/permit/1", channel, category)).digest()[:16]
 
 
-def _mac(secret: bytes, kid: str, plain: bytes) -> bytes:
-    return hmac.digest(_subkey(secret, b"mac"), pack(VERSION, kid) + plain, "sha256")[:_MAC]
+def _mac(secret: bytes, version: str, kid: str, plain: bytes) -> bytes:
+    begun = _begun(secret, version, kid).copy()  # every permit of an hour begins with the same key and the same text
+    begun.update(plain)
+    return begun.digest()[:_MAC]
+
+
+@lru_cache(maxsize=64)
+def _begun(secret: bytes, version: str, kid: str) -> hmac.HMAC:
+    return hmac.new(_subkey(secret, b"mac"), pack(version, kid), "sha256")
 
 
 def _crypt(secret: bytes, mac: bytes, body: bytes) -> bytes:

@@ -21,7 +21,8 @@ FIELDS: Final = frozenset(
 )  # fmt: skip
 LONGEST: Final = 255
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\ud800-\udfff]")
-_TEXTS: Final = tuple(sorted(FIELDS - {"reserve"}))
+_PLAIN: Final = FIELDS - {"reserve"}
+_TEXTS: Final = tuple(sorted(_PLAIN))
 
 
 Flaw = tuple[str, str]
@@ -46,7 +47,7 @@ def read_check(
         flaws.append(("business_unit and businessUnit name two different brands", f"{at}/businessUnit"))
     if not flaws and contact is None and "address" not in texts:
         flaws.append(("name a contact_id or an address", at))
-    if not flaws and not texts.keys() & {"category", "message_type", "campaign_id"}:
+    if not flaws and "category" not in texts and "message_type" not in texts and "campaign_id" not in texts:
         flaws.append(("say what the message is about: category, message_type or campaign_id", at))
     if flaws:
         raise invalid(*flaws)
@@ -61,9 +62,18 @@ def read_check(
 
 def _texts(body: Mapping[str, Any], at: str) -> tuple[dict[str, str], list[Flaw]]:
     """The text fields that can be read, and what is wrong with the others."""
+    texts: dict[str, str] = {}
+    for name, value in body.items():
+        # What is as it should be, and nearly everything is; the rest is looked at one by one, for an error that says what is wrong.
+        if name in _PLAIN and value.__class__ is str and 0 < len(value) <= LONGEST and value.isprintable():
+            texts[name] = value
+        elif name != "reserve":
+            break
+    else:
+        return texts, []
     unknown = body.keys() - FIELDS
     flaws = [(f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{at}/{name}") for name in sorted(unknown)] if unknown else []
-    texts: dict[str, str] = {}
+    texts = {}
     for name in _TEXTS:
         value = body.get(name)
         if value is None:
