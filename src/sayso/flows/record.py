@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
@@ -22,8 +22,7 @@ class ChangeRefused(Exception):
         self.rule, self.detail, self.pointers = rule, detail, pointers
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One act by somebody through some door.
 
     `contact` and `address` are whom it is about (at least one), `ties` further addresses of the contact with whether each becomes
@@ -38,7 +37,7 @@ class Said:
     address: Key | None = None
     ties: tuple[tuple[Key, bool], ...] = ()
     given_ts: int | None = None
-    personal: Mapping[str, Any] = field(default_factory=dict)
+    personal: Mapping[str, Any] = MappingProxyType({})
     if_version: int | None = None
     origin: str = ""
     seen: str = ""
@@ -91,22 +90,22 @@ def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Re
     if said.contact is None and said.address is None:
         raise ValueError("an act is about a contact or an address")
     lookalikes = _lookalikes(said)
-    keys = tuple(dict.fromkeys(key for key in (said.contact, said.address, *(key for key, _ in said.ties), *lookalikes) if key))
+    keys = tuple(dict.fromkeys([key for key in (said.contact, said.address, *[key for key, _ in said.ties], *lookalikes) if key]))
     kept = None
     if memo is not None:
         client, name, fingerprint, render = memo
         kept = Memo(client, name, fingerprint, lambda written: render(recorded(said, written)))
-    personal = _WRITER.encode({k: v for k, v in said.personal.items() if v is not None})
+    kept_apart = {k: v for k, v in said.personal.items() if v is not None}
+    personal = _WRITER.encode(kept_apart) if kept_apart else "{}"
     return Act(keys, lambda scene: _judge(said, lookalikes, scene, ground.window), personal, said.origin, said.seen, kept, said.shown)
 
 
 def _lookalikes(said: Said) -> tuple[Key, ...]:
     """Where an opt-out through an address is kept, and taken back, besides: other spellings of it, that checks of any spelling look at."""
-    stops = any(isinstance(word, Restore) or (isinstance(word, Choose) and word.out) for word in said.words)
-    if said.address is None or not stops:
+    if said.address is None or not any(isinstance(word, Restore) or (isinstance(word, Choose) and word.out) for word in said.words):
         return ()
-    others = aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]
-    return tuple(Key(other.kind, other.value, other.given) for other in others)
+    others = aliases(Address(*said.address))[1:]
+    return tuple([Key(*other) for other in others])
 
 
 def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -> Judged:
@@ -121,7 +120,7 @@ def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -
         words=(*ties, *said.words),
         contact=page.keys[said.contact] if said.contact else "",
         address=page.keys[said.address] if said.address else "",
-        lookalikes=tuple(page.keys[key] for key in lookalikes),
+        lookalikes=tuple([page.keys[key] for key in lookalikes]),
         given_ts=said.given_ts,
         refused=said.refused.rule if said.refused else "",
     )
@@ -132,10 +131,12 @@ def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -
     own = {sub: page.rows[sub] for sub in page.keys.values()}
 
     def read(rows: Mapping[str, Row]) -> tuple[Reading, ...]:
+        if not (known := rows[about.sub]).state.links:
+            return readings_of(known, ())
         after = Page(page.keys, {**page.rows, **rows})
         row = after.rows[about.sub]
         return readings_of(row, after.linked(row))
 
     ruling = decide(statement, own, readings=read, now=scene.now, new_id=scene.new_id, window=window)
-    lost = any(told.effect in ("superseded", "quarantined") for told in ruling.told)
-    return Judged(ruling, tell_origin=bool(said.origin) and lost)
+    lost = bool(said.origin) and any(told.effect in ("superseded", "quarantined") for told in ruling.told)
+    return Judged(ruling, tell_origin=lost)

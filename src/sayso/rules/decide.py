@@ -164,10 +164,15 @@ class _Hand:
         self.entries: list[Entry] = []
         self.told: list[Told] = []
         self.heard = 0
+        self.read: tuple[Reading, ...] | None = None
+        self.about = rows[said.contact].sub if said.contact else ""
+        self.speakers = tuple([key for key in (said.contact, said.address) if key])
 
-    @property
-    def about(self) -> str:
-        return self.rows[self.said.contact].sub if self.said.contact else ""
+    def as_read(self) -> tuple[Reading, ...]:
+        """The rows as they are read together now."""
+        if self.read is None:
+            self.read = self.readings(self.rows)
+        return self.read
 
     def actor(self) -> str:
         """Own words are the person's, as the contact, or the address, that spoke."""
@@ -176,7 +181,7 @@ class _Hand:
         return f"p:{self.rows[self.said.contact or self.said.address].sub}"
 
     def take(self, word: Word) -> None:
-        self.heard = max((row.last_at for reading in self.readings(self.rows) for row in reading.rows), default=0)
+        self.heard = max([row.last_at for reading in self.as_read() for row in reading.rows], default=0)
         match word:
             case Choose():
                 self.choose(word)
@@ -189,19 +194,16 @@ class _Hand:
             case Suspend():
                 self.suspend(word)
             case Locate():
-                self.fact(word, self.at_speaker(), "place", "place", word.country)
+                self.fact(word, self.speakers, "place", "place", word.country)
             case _:
                 self.fact(word, self.at_address(), "event", word.name, "", effect="stored")
 
     def suspend(self, word: Suspend) -> None:
-        held = self.rows[self.at_speaker()[0]].state.pauses.get(word.brand)
+        held = self.rows[self.speakers[0]].state.pauses.get(word.brand)
         if word.instead_of and (held is None or held.entry != word.instead_of):
             self.told.append(Told(word, "superseded", "newer_statement_stands", "", ()))
             return
-        self.fact(word, self.at_speaker(), "pause", "pause", "", scope=Scope(word.brand, ANY, ANY), until=word.until or 0)
-
-    def at_speaker(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(key for key in (self.said.contact, self.said.address) if key))
+        self.fact(word, self.speakers, "pause", "pause", "", scope=Scope(word.brand, ANY, ANY), until=word.until or 0)
 
     def at_address(self) -> tuple[str, ...]:
         """Facts about deliverability belong to the address when one is known, else to the contact."""
@@ -213,12 +215,12 @@ class _Hand:
             for channel in self.channels_out(word.scope.brand):
                 written += self.say(Scope(word.scope.brand, channel, ANY), out=False, rule="opt_in_to_all")[3]
         if not word.out and self.said.voice.own and effect in ("applied", "unchanged"):
-            self.revive(self.at_speaker())
+            self.revive(self.speakers)
         self.told.append(Told(word, effect, rule, became, written))
 
     def restore(self, word: Restore) -> None:
         """The speaker's word before one they take back, where they said nothing newer; what others said is weighed as ever."""
-        said = self.rows[self.at_speaker()[0]].state.strong.get(At(word.scope, self.actor(), self.about))
+        said = self.rows[self.speakers[0]].state.strong.get(At(word.scope, self.actor(), self.about))
         if said is None or said.entry != word.entry:
             self.told.append(Told(word, "superseded", "newer_statement_stands", self.seen(word.scope), ()))
             return
@@ -229,7 +231,7 @@ class _Hand:
             rule="undo", about=self.about, old=self.seen(word.scope), since=was.said_at if was else 0,
             new="not_set" if was is None else "opted_out" if was.out else "opted_in",
         )  # fmt: skip
-        keys = (*self.at_speaker(), *self.said.lookalikes)
+        keys = (*self.speakers, *self.said.lookalikes)
         written = self.keep(entry, keys)
         if word.scope == Scope(ANY, "email", ANY):
             self.spread(entry, keys)
@@ -242,36 +244,36 @@ class _Hand:
         method = method_of(voice.method, out=out, own=voice.own, outright=voice.outright)
         strong = is_strong(out=out, method=method, source=voice.src, granted=voice.granted, relay_only=voice.relay_only)
         before = self.seen(scope)
+        # By places: every write makes one, and naming two dozen takes as long as making it.
         entry = Entry(
-            id="~", sub="", kind="choice", at=0, ts=ts, act="choice", src=voice.src, by=self.actor(), via=voice.via,
-            scope=scope, own=voice.own, strong=strong, method=method, rule=rule, about=self.about, old=before,
-            new="opted_out" if out else "opted_in", effect="quarantined" if ahead else "applied",
+            "~", "", "choice", 0, ts, "choice", voice.src, self.actor(), voice.via, "quarantined" if ahead else "applied",
+            scope, voice.own, strong, method, rule, self.about, before, "opted_out" if out else "opted_in",
         )  # fmt: skip
-        keys = (*self.at_speaker(), *(self.said.lookalikes if out else ()))
+        keys = (*self.speakers, *(self.said.lookalikes if out else ()))
         if self.said.refused:
             rule = self.said.refused
-            return "refused", rule, before, self.keep(entry._replace(effect="refused", rule=rule), keys)
+            return "refused", rule, before, self.keep(entry, keys, "refused", rule)
         if ahead:
-            return "quarantined", "opt_in_from_the_future", before, self.keep(entry._replace(rule="opt_in_from_the_future"), keys)
+            return "quarantined", "opt_in_from_the_future", before, self.keep(entry, keys, "quarantined", "opt_in_from_the_future")
         trial = dict(self.rows)
         for key in keys:
             row = trial[key]
             trial[key] = Row(row.sub, row.kind, fold(row.state, entry))
         after = view.choice_at(self.readings(trial), scope, self.window)
         effect, why = self.judged(entry, scope, before, after, trial)
-        written = self.keep(entry._replace(effect=effect, rule=rule or why), keys)
+        written = self.keep(entry, keys, effect, rule or why)
         if strong and scope == Scope(ANY, "email", ANY):
             self.spread(entry, keys)
         return effect, rule or why, after, written
 
     def seen(self, scope: Scope) -> Choice:
-        return view.choice_at(self.readings(self.rows), scope, self.window)
+        return view.choice_at(self.as_read(), scope, self.window)
 
     def channels_out(self, brand: str) -> tuple[str, ...]:
         """Channels with a register of their own that is out, for an opt-in to everything to lift as well."""
-        stamps = [at for reading in self.readings(self.rows) for row in reading.rows for at, stamp in row.strong.items() if stamp.out]
+        stamps = [at for reading in self.as_read() for row in reading.rows for at, stamp in row.strong.items() if stamp.out]
         named = {at.scope.channel for at in stamps if at.scope.brand == brand and at.scope.category == ANY} - {ANY}
-        return tuple(sorted(c for c in named if view.is_out(self.readings(self.rows), brand, c, self.window)))
+        return tuple(sorted(c for c in named if view.is_out(self.as_read(), brand, c, self.window)))
 
     def judged(self, entry: Entry, scope: Scope, before: Choice, after: Choice, trial: Mapping[str, Row]) -> tuple[Effect, str]:
         """The effect of a choice on what stands, and the rule that made it so ("" when nothing was in its way)."""
@@ -294,8 +296,8 @@ class _Hand:
         """Policy: (*, email, *) reaches ads and social; what lifts it lifts what was spread, no more."""
         for channel in SPREADS_TO:
             scope = Scope(ANY, channel, ANY)
-            copy = entry._replace(scope=scope, by=entry.by + SPREAD, rule="spread_from_email", old=self.seen(scope), effect="applied")
-            self.keep(copy, keys)
+            copy = entry._replace(scope=scope, by=entry.by + SPREAD, old=self.seen(scope))
+            self.keep(copy, keys, "applied", "spread_from_email")
 
     def tie(self, word: Tie) -> None:
         contact, address = self.said.contact, word.address
@@ -356,16 +358,33 @@ class _Hand:
 
     def received(self) -> int:
         """The database's clock, but never standing still for the rows that speak, nor behind those they are judged with."""
-        return max([self.now, self.heard + 1, *(self.rows[key].state.last_at + 1 for key in self.at_speaker())])
+        return max([self.now, self.heard + 1, *(self.rows[key].state.last_at + 1 for key in self.speakers)])
 
-    def keep(self, entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Appends the entry to each row; copies in further rows name the first as their twin."""
+    def keep(self, entry: Entry, keys: tuple[str, ...], effect: Effect | None = None, rule: str = "") -> tuple[str, ...]:
+        """Appends the entry to each row, with what it did where that is known by now; copies in further rows name the first as their twin."""
         ids: list[str] = []
+        became, why = (effect, rule) if effect else (entry.effect, entry.rule)
+        self.read = None
         for key in keys:
             row = self.rows[key]
             x = (*entry.x, ("twin", ids[0])) if ids else entry.x
             at = max(self.received(), row.state.last_at + 1)
-            kept = entry._replace(id=self.new_id(row.sub), sub=row.sub, at=at, ts=min(entry.ts, at), x=x)
+            # id, sub, kind, at, ts, act … via, effect, scope … method, rule, about … primary, x: naming each takes three times as long.
+            kept = Entry._make(
+                (
+                    self.new_id(row.sub),
+                    row.sub,
+                    entry.kind,
+                    at,
+                    min(entry.ts, at),
+                    *entry[5:9],
+                    became,
+                    *entry[10:14],
+                    why,
+                    *entry[15:23],
+                    x,
+                )
+            )
             self.rows[key] = Row(row.sub, row.kind, fold(row.state, kept))
             self.entries.append(kept)
             ids.append(kept.id)

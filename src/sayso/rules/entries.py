@@ -52,10 +52,8 @@ def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[s
     `ver` is the place in the subject's chain (from 1), `prev` the leaf hash before it in hex ("" for the first).
     """
     x: dict[str, str | int] = dict(entry.x)
-    for name in ("method", "old", "new", "other", "other_kind"):
-        value = getattr(entry, name)
-        if value:
-            x[name] = value
+    said = ("method", entry.method), ("old", entry.old), ("new", entry.new), ("other", entry.other), ("other_kind", entry.other_kind)
+    x.update([(name, value) for name, value in said if value])
     if entry.until:
         x["until"] = entry.until
     if entry.since:
@@ -69,7 +67,7 @@ def leaf_fields(entry: Entry, *, ver: int, prev: str, commitment: str) -> dict[s
     if entry.scope is not None:
         fields["scope"] = [entry.scope.brand, entry.scope.channel, entry.scope.category]
     optional = (("own", int(entry.own)), ("strong", int(entry.strong)), ("rule", entry.rule), ("about", entry.about), ("x", x))
-    fields.update({name: value for name, value in optional if value})
+    fields.update([(name, value) for name, value in optional if value])
     return fields
 
 

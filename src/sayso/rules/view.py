@@ -34,9 +34,9 @@ def heard(readings: tuple[Reading, ...]) -> tuple[Heard, ...]:
 
 
 def _heard(contact: str, rows: tuple[State, ...]) -> Heard:
-    strong = conflict.merged(rows, contact) if any([row.strong for row in rows]) else {}
-    weak = conflict.weak_of(rows, contact) if any([row.weak for row in rows]) else {}
-    only_outs = not weak and all([stamp.out for stamp in strong.values()])
+    strong = conflict.merged(rows, contact) if any(row.strong for row in rows) else {}
+    weak = conflict.weak_of(rows, contact) if any(row.weak for row in rows) else {}
+    only_outs = not weak and all(stamp.out for stamp in strong.values())
     return Heard(strong, weak, frozenset([at.scope for at in strong]) if only_outs else None)
 
 
@@ -79,7 +79,7 @@ def is_out(readings: tuple[Reading, ...], brand: str, channel: str, window: int)
 def is_out_among(said: tuple[Heard, ...], brand: str, channel: str, window: int) -> bool:
     """The same, of what was merged before."""
     scope = Scope(brand, channel, ANY)
-    return any([conflict.standing(one.strong, scope, window) if one.outs is None else _is_covered(one.outs, scope) for one in said])
+    return any(conflict.standing(one.strong, scope, window) if one.outs is None else _is_covered(one.outs, scope) for one in said)
 
 
 @lru_cache(maxsize=4_096)
@@ -119,7 +119,7 @@ def brands_of(readings: tuple[Reading, ...]) -> tuple[str, ...]:
 
 def paused_until(readings: tuple[Reading, ...], brand: str, now: int) -> int | None:
     """The end of the longest pause in force for a brand (with ``*``: of all brands), or None."""
-    if not any([row.pauses for reading in readings for row in reading.rows]):
+    if not any(row.pauses for reading in readings for row in reading.rows):
         return None
     pauses = [said for reading in readings for said in gate.pauses_of(reading.rows).items()]
     until = [pause.until for named, pause in pauses if named in (ANY, brand) and pause.until > now]

@@ -54,10 +54,10 @@ class Vault:
             raise Sealed(f"the key-encryption key {kid!r} is not in the data folder's ring")
         return self.open(self.ring[kid], wrapped[1 + wrapped[0] :], bound_to)
 
-    def seal(self, key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        """`nonce ∥ ciphertext`, readable only with the key and the same place."""
+    def seal(self, key: bytes | AESGCM, plain: bytes, bound_to: bytes) -> bytes:
+        """`nonce ∥ ciphertext`, readable only with the key and the same place. A key that seals much is handed in made ready."""
         nonce = self.chance(NONCE_BYTES)
-        return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+        return nonce + (AESGCM(key) if isinstance(key, bytes) else key).encrypt(nonce, plain, bound_to)
 
     def open(self, key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
         """The plain bytes. Raises Sealed."""

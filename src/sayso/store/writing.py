@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from sayso.contracts.book import Act, Key, KeyReused, Noted, Page, Scene, Shown, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
 from sayso.rules.happenings import HIDDEN, event_column
 from sayso.rules.ids import RANDOM_BYTES, uuid7_text
+from sayso.rules.leaf_text import leaf_of
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
 from sayso.rules.subjects import CONTACT
@@ -61,7 +64,7 @@ class Desk:
     places: dict[str, tuple[int, bytes]]
     heads: dict[str, bytes]
     lengths: dict[str, int]
-    data_keys: dict[str, bytes]
+    data_keys: dict[str, AESGCM]
     new: dict[str, New]
     nameless: dict[str, Key]
     now: int
@@ -170,26 +173,32 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
     )
 
 
-async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) -> dict[str, bytes]:
+async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) -> dict[str, AESGCM]:
     """The data keys of locked subjects, by pseudonym. Asked for after the locks: an erasure just before gave them others."""
     if not subs:
         return {}
     records = await connection.fetch(QUERIES["keys_of_subjects"], *shards_and_pseudonyms(subs))
-    return {one["pseudonym"].hex(): vault.unwrap(one["wrapped"], bound("subject_key", one["pseudonym"])) for one in records}
+    return {one["pseudonym"].hex(): AESGCM(vault.unwrap(one["wrapped"], bound("subject_key", one["pseudonym"]))) for one in records}
 
 
-def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, bytes]:
+def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, AESGCM]:
     """A new subject: its pseudonym, the rest of its row, its data key."""
     pseudonym = bytes([place[0]]) + tools.chance(15)
     return pseudonym.hex(), *_named(key, pseudonym, tools)
 
 
-def _named(key: Key, pseudonym: bytes, tools: Tools) -> tuple[New, bytes]:
+_NAME_PLACE: Final = bound("subject") + (16).to_bytes(2, "big")
+_KEY_PLACE: Final = bound("subject_key") + (16).to_bytes(2, "big")
+_DETAIL_PLACE: Final = bound("detail") + (16).to_bytes(2, "big")
+"""Beginnings of what ciphertexts are bound to; a pseudonym or an id of 16 bytes follows."""
+
+
+def _named(key: Key, pseudonym: bytes, tools: Tools) -> tuple[New, AESGCM]:
     """What a subject gets with its first word, or with the first after an erasure: a data key, and its name under it."""
-    data_key, wrapped = tools.vault.new_key(bound("subject_key", pseudonym))
+    raw, wrapped = tools.vault.new_key(_KEY_PLACE + pseudonym)
+    data_key = AESGCM(raw)
     name = key.given or key.value
-    sealed = tools.vault.seal(data_key, name.encode(), bound("subject", pseudonym))
-    return New(key.kind, sealed, wrapped, name), data_key
+    return New(key.kind, tools.vault.seal(data_key, name.encode(), _NAME_PLACE + pseudonym), wrapped, name), data_key
 
 
 async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int = 2) -> None:
@@ -207,6 +216,8 @@ def _page(desk: Desk, act: Act) -> Page:
     """The rows of one act, of what those are linked to, and of the links of contacts among these: no more than an act alone would see."""
     keys = {key: desk.keys[key] for key in act.keys}
     rows = {sub: desk.rows[sub] for sub in keys.values()}
+    if not any(row.state.links for row in rows.values()):
+        return Page(keys, rows)
     near = {sub: desk.rows[sub] for row in rows.values() for sub in row.state.links if sub in desk.rows}
     far = (sub for row in near.values() if row.kind == CONTACT for sub in row.state.links)
     return Page(keys, {**{sub: desk.rows[sub] for sub in far if sub in desk.rows}, **near, **rows})
@@ -223,7 +234,7 @@ def _judge(desk: Desk, act: Act, tools: Tools, ticks: _Ticks) -> Answer:
     touched = [row for sub, row in ruling.rows.items() if row.state.version != desk.rows[sub].state.version]
     desk.rows.update(ruling.rows)
     for entry in ruling.entries:
-        desk.entries.append(_sealed_entry(desk, entry, act.detail, tools))
+        desk.entries.append(_sealed_entry(desk, entry, act.detail, act.shown, tools))
     if desk.spokes:
         told = touched if not judged.tell_origin else [desk.rows[desk.keys[key]] for key in act.keys]
         for task in fanout.plan(told, desk.rows, desk.spokes, origin="" if judged.tell_origin else act.origin):
@@ -234,7 +245,7 @@ def _judge(desk: Desk, act: Act, tools: Tools, ticks: _Ticks) -> Answer:
 SALT_BYTES: Final = 32
 
 
-def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[Any, ...]:
+def _sealed_entry(desk: Desk, entry: Entry, detail: str, is_shown: bool, tools: Tools) -> tuple[Any, ...]:
     """The entry as a row: chained to the one before it, its personal part committed to and sealed under the subject's key."""
     sub = entry.sub
     if sub in desk.nameless and sub not in desk.data_keys:
@@ -244,21 +255,18 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, tools: Tools) -> tuple[
         detail = json.dumps({**json.loads(detail), "event": entry.act}, sort_keys=True, ensure_ascii=False)
     plain = detail.encode()
     salt = tools.chance(SALT_BYTES)
-    desk.lengths[sub] += 1
-    commitment = leaves.commitment(salt, plain).hex()
-    fields = leaf_fields(entry, ver=desk.lengths[sub], prev=desk.heads[sub].hex(), commitment=commitment)
-    if column.startswith(HIDDEN):
-        fields["act"] = "custom"
-    leaf = leaves.build(fields)
+    ver = desk.lengths[sub] = desk.lengths[sub] + 1
+    prev, commitment = desk.heads[sub].hex(), leaves.commitment(salt, plain).hex()
+    told = entry._replace(act="custom") if column.startswith(HIDDEN) else entry
+    leaf = leaf_of(told, ver=ver, prev=prev, commitment=commitment)
     desk.heads[sub] = leaf_hash(leaf)
-    if sub in desk.new and is_own_word(entry):
-        desk.latest[sub] = Noted(entry.id, sub, fields, json.loads(detail), None, entry.act)
-    scope = entry.scope
+    if is_shown and sub in desk.new and is_own_word(entry):
+        personal = json.loads(detail) if plain != b"{}" else {}
+        desk.latest[sub] = Noted(entry.id, sub, leaf_fields(told, ver=ver, prev=prev, commitment=commitment), personal, None, entry.act)
     raw = bytes.fromhex(entry.id.replace("-", ""))
     return (
-        raw[-1], entry.id, bytes.fromhex(sub), desk.lengths[sub], entry.at, entry.kind, column,
-        scope.brand if scope else None, scope.channel if scope else None, scope.category if scope else None,
-        entry.src, entry.effect, leaf, tools.vault.seal(desk.data_keys[sub], salt + plain, bound("detail", raw)),
+        raw[-1], entry.id, bytes.fromhex(sub), ver, entry.at, entry.kind, column, *(entry.scope or (None, None, None)),
+        entry.src, entry.effect, leaf, tools.vault.seal(desk.data_keys[sub], salt + plain, _DETAIL_PLACE + raw),
     )  # fmt: skip
 
 
