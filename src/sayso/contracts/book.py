@@ -155,6 +155,9 @@ class Book(Protocol):
     async def write(self, act: Act) -> Written:
         """Keeps one act; concurrent ones share a transaction. Raises Unavailable, StaleVersion, KeyReused, and what the judge raises."""
 
+    async def write_all(self, acts: Sequence[Act]) -> Sequence[Written | Exception]:
+        """Keeps many acts, each as `write` does; what became of each, in order."""
+
     async def read(self, keys: Sequence[Key]) -> Page:
         """The rows of the keys, of what they are linked to, and of what contacts among those are linked to."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from sayso.contracts.book import Act, Book, Judged, Key, Page, Scene, Written, readings_of
 from sayso.contracts.ground import Ground
@@ -15,13 +15,6 @@ from sayso.rules.view import choice_at
 
 VOICE: Final = Voice("import", own=False, actor="c:operator:import", via="c:operator")
 Became = Literal["new", "already_out", "newer_opt_in_stands"]
-
-
-class BulkBook(Book, Protocol):
-    """A book that also takes many acts at once."""
-
-    async def write_all(self, acts: Sequence[Act]) -> Sequence[Written | Exception]:
-        """Keeps many acts, each as `write` does; what became of each, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,7 @@ class Origin:
     file: str
 
 
-async def import_(rows: Sequence[Listed], origin: Origin, *, book: BulkBook, ground: Ground, dry: bool = False) -> list[Became | Exception]:
+async def import_(rows: Sequence[Listed], origin: Origin, *, book: Book, ground: Ground, dry: bool = False) -> list[Became | Exception]:
     """What became of each row, or why it could not be kept. Call it with a few thousand rows at a time.
 
     `new`: it stops something that was not stopped; `already_out`; `newer_opt_in_stands`: it is kept, but the person came back after

@@ -1,7 +1,7 @@
 """Record: the one way in. Everything that changes a choice ends here."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -62,17 +62,33 @@ def key_of(address: Address) -> Key:
     return Key(address.kind, address.value, address.given)
 
 
-async def record(
-    said: Said, *, book: Book, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None
-) -> Recorded:
+async def record(said: Said, *, book: Book, ground: Ground, memo: "Memory | None" = None) -> Recorded:
     """The act, kept and acknowledged.
 
     `memo` is (client, idempotency key, fingerprint, render): the rendered answer is kept in the same transaction. Raises
     Unavailable, StaleVersion, KeyReused, and the act's own ChangeRefused after its attempt was logged.
     """
-    written = await book.write(act_of(said, ground, memo))
+    became = _became(said, await book.write(act_of(said, ground, memo)))
+    if isinstance(became, Exception):
+        raise became
+    return became
+
+
+Memory = tuple[str, str, bytes, Callable[["Recorded"], tuple[int, bytes]]]
+"""Client, idempotency key, fingerprint, and how the answer is rendered that is kept under the key."""
+
+
+async def record_all(acts: Sequence[tuple[Said, Ground, Memory | None]], *, book: Book) -> list[Recorded | Exception]:
+    """Many acts, each kept as `record` keeps one; what became of each, in order. They must not be about the same people."""
+    written = await book.write_all([act_of(*act) for act in acts])
+    return [_became(said, one) for (said, *_), one in zip(acts, written, strict=True)]
+
+
+def _became(said: Said, written: Written | Exception) -> Recorded | Exception:
+    if isinstance(written, Exception):
+        return written
     if said.refused is not None and written.ruling is not None:
-        raise said.refused
+        return said.refused
     return recorded(said, written)
 
 
@@ -85,7 +101,7 @@ def recorded(said: Said, written: Written) -> Recorded:
 _WRITER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
-def act_of(said: Said, ground: Ground, memo: tuple[str, str, bytes, Callable[[Recorded], tuple[int, bytes]]] | None = None) -> Act:
+def act_of(said: Said, ground: Ground, memo: Memory | None = None) -> Act:
     """The act as the book takes it: the rows it needs and the pure judge over them."""
     if said.contact is None and said.address is None:
         raise ValueError("an act is about a contact or an address")

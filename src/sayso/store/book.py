@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -29,7 +30,7 @@ class PostgresBook:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", tools: Tools, *, wake: Callable[[], None] = lambda: None) -> None:
         self._pool, self._tools, self._wake = pool, tools, wake
-        self._waiting: asyncio.Queue[tuple[Act, asyncio.Future[Written]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Sequence[Act], asyncio.Future[list[Answer]]]] = asyncio.Queue()
         self._writers: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -40,37 +41,43 @@ class PostgresBook:
         """Stops the writers; acts that nobody has begun are answered Unavailable."""
         await ended(self._writers)
         while not self._waiting.empty():
-            self._waiting.get_nowait()[1].set_exception(Unavailable("the hub is shutting down"))
+            acts, answers = self._waiting.get_nowait()
+            _settle(answers, [Unavailable("the hub is shutting down") for _ in acts])
 
     async def write(self, act: Act) -> Written:
         """Keeps one act, in one transaction with others that wait at the same time."""
-        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((act, answer))
-        return await answer
+        became = (await self._written([act]))[0]
+        if isinstance(became, Exception):
+            raise became
+        return became
 
     async def write_all(self, acts: Sequence[Act]) -> list[Answer]:
         """Keeps many acts, each as `write` does; what became of each, in order."""
-        loop = asyncio.get_running_loop()
-        waiting: list[asyncio.Future[Written]] = [loop.create_future() for _ in acts]
-        for pair in zip(acts, waiting, strict=True):
-            self._waiting.put_nowait(pair)
-        return list(await asyncio.gather(*waiting, return_exceptions=True))  # type: ignore[arg-type]  # only Exceptions are set
+        parts = [self._written(acts[at : at + GROUP]) for at in range(0, len(acts), GROUP)]
+        return [became for part in await asyncio.gather(*parts) for became in part]
+
+    def _written(self, acts: Sequence[Act]) -> "asyncio.Future[list[Answer]]":
+        """What will have become of acts that are kept together, with others that wait at the same time."""
+        answers: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((acts, answers))
+        return answers
 
     async def _write_groups(self) -> None:
         while True:
             group = [await self._waiting.get()]
-            while len(group) < GROUP and not self._waiting.empty():
+            count = len(group[0][0])
+            while count < GROUP and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
-            group = [(act, answer) for act, answer in group if not answer.cancelled()]
-            acts = [act for act, _ in group]
+                count += len(group[-1][0])
+            group = [(acts, answers) for acts, answers in group if not answers.cancelled()]
             try:
-                answers = await self._kept(acts)
+                became = iter(await self._kept([act for acts, _ in group for act in acts]))
             except asyncio.CancelledError:
-                for _, answer in group:
-                    _settle(answer, Unavailable("the hub is shutting down"))
+                for acts, answers in group:
+                    _settle(answers, [Unavailable("the hub is shutting down") for _ in acts])
                 raise
-            for (_, answer), became in zip(group, answers, strict=True):
-                _settle(answer, became)
+            for acts, answers in group:
+                _settle(answers, list(islice(became, len(acts))))
             self._wake()
 
     async def _kept(self, acts: Sequence[Act]) -> list[Answer]:
@@ -146,13 +153,9 @@ class PostgresBook:
         return [noted(record, keys.get(record["sub"]), self._tools.vault) for record in records[:limit]]
 
 
-def _settle(answer: "asyncio.Future[Written]", became: Answer) -> None:
-    if answer.done():
-        return
-    if isinstance(became, Exception):
-        answer.set_exception(became)
-    else:
-        answer.set_result(became)
+def _settle(answers: "asyncio.Future[list[Answer]]", became: list[Answer]) -> None:
+    if not answers.done():
+        answers.set_result(became)
 
 
 __all__ = ["UNREACHABLE", "PostgresBook"]

@@ -7,9 +7,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from sayso.contracts.book import Key
+from sayso.flows.record import record_all
 from sayso.web import errors
 from sayso.web.api.preferences import EXAMPLE_WRITTEN, WRITERS, WRITTEN, Writer, body_schema
-from sayso.web.api.saying import Answered, Repeat, say
+from sayso.web.api.saying import Answered, Repeat, Saying, answered, saying
 from sayso.web.auth import Caller
 from sayso.web.describe import PROBLEM, door
 from sayso.web.errors import invalid
@@ -20,7 +21,7 @@ from sayso.web.render import json_bytes
 router = APIRouter(tags=["preferences"], dependencies=[Depends(strict_query)])
 LARGEST: Final = 1_000
 BREATH: Final = 20
-"""Items begun at a stretch: whoever asks for a single check must not wait until a thousand are read."""
+"""Items read or answered at a stretch: whoever asks for a single check must not wait until a thousand are read."""
 
 _ITEM: Final = body_schema()
 _BODY: Final = {
@@ -76,17 +77,40 @@ Item = tuple[int, bytes]
 
 async def _in_turn(items: list[Any], repeats: list[Repeat | None], hub: Hub, caller: Caller, request_id: str) -> list[Item]:
     """Items about different contacts at the same time, those about one contact or address in their order."""
-    before: dict[str, asyncio.Task[Item]] = {}
-    tasks = []
+    answers: dict[int, Item] = {}
+    for wave in _waves(items):
+        ready: dict[int, Saying] = {}
+        for place, n in enumerate(wave):
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            try:
+                body, at = _without_id(items[n], n), f"#/items/{n}"
+                ready[n] = await saying(body, _key(items[n], n), hub=hub, caller=caller, repeat=repeats[n], at=at)
+            except Exception as refusal:  # noqa: BLE001  every item answers for itself
+                answers[n] = _refused(items[n], refusal, hub, request_id)
+        done = await record_all([(one.said, one.ground, one.memo) for one in ready.values()], book=hub.book)
+        for place, ((n, one), became) in enumerate(zip(ready.items(), done, strict=True)):
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            try:
+                answers[n] = _refused(items[n], became, hub, request_id) if isinstance(became, Exception) else _told(answered(one, became))
+            except Exception as failed:  # noqa: BLE001  every item answers for itself
+                answers[n] = _refused(items[n], failed, hub, request_id)
+    return [answers[n] for n in range(len(items))]
+
+
+def _waves(items: list[Any]) -> list[list[int]]:
+    """The places of the items, each behind those before it that touch the same people."""
+    waves: list[list[int]] = []
+    last: dict[str, int] = {}
     for n, item in enumerate(items):
         names = _subjects(item)
-        wait = {before[name] for name in names if name in before}
-        if n % BREATH == BREATH - 1:
-            await asyncio.sleep(0)
-        task = asyncio.create_task(_one(item, n, repeats[n], wait, hub, caller, request_id))
-        before.update(dict.fromkeys(names, task))
-        tasks.append(task)
-    return list(await asyncio.gather(*tasks))
+        wave = max([last[name] + 1 for name in names if name in last], default=0)
+        last.update(dict.fromkeys(names, wave))
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append(n)
+    return waves
 
 
 def _subjects(item: Any) -> set[str]:
@@ -98,18 +122,10 @@ def _subjects(item: Any) -> set[str]:
     return {value.strip().lower() for value in (item.get("contact_id"), item.get("email"), *listed) if isinstance(value, str)}
 
 
-async def _one(
-    item: Any, n: int, repeat: Repeat | None, wait: set["asyncio.Task[Item]"], hub: Hub, caller: Caller, request_id: str
-) -> Item:
-    if wait:
-        await asyncio.wait(wait)
+def _refused(item: Any, refusal: Exception, hub: Hub, request_id: str) -> Item:
+    problem = errors.body_of(errors.from_exception(refusal), base=hub.public_url, request_id=request_id)
     contact_id = item.get("contact_id") if isinstance(item, dict) else None
-    try:
-        found = await say(_without_id(item, n), _key(item, n), hub=hub, caller=caller, repeat=repeat, at=f"#/items/{n}")
-    except Exception as refusal:  # noqa: BLE001  every item answers for itself
-        problem = errors.body_of(errors.from_exception(refusal), base=hub.public_url, request_id=request_id)
-        return int(problem["status"]), json_bytes({"contact_id": contact_id, **problem})
-    return found.status, _with_status(found)
+    return int(problem["status"]), json_bytes({"contact_id": contact_id, **problem})
 
 
 def _key(item: Mapping[str, Any], n: int) -> Key:
@@ -125,6 +141,6 @@ def _without_id(item: Any, n: int) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name != "contact_id"}
 
 
-def _with_status(found: Answered) -> bytes:
+def _told(found: Answered) -> Item:
     """The answer of a single call, which is an object, with its status as one more member."""
-    return b'%b,"status":%d}' % (found.body[:-1], found.status)
+    return found.status, b'%b,"status":%d}' % (found.body[:-1], found.status)

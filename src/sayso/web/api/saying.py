@@ -1,6 +1,6 @@
 """Saying preferences through a door: preconditions, repeats, the write, its answer. One function serves single calls and batches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from sayso.contracts.book import Key, StaleVersion, version_of
 from sayso.contracts.ground import Ground
-from sayso.flows.record import Recorded, Said, record
+from sayso.flows.record import Memory, Recorded, Said, record
 from sayso.flows.show import show
 from sayso.rules.subjects import CONTACT
 from sayso.web.api.wanted import READ_ONLY, Wanted, read_wanted
@@ -35,17 +35,28 @@ class Answered(NamedTuple):
     version: int | None = None
 
 
-async def say(
+class Saying(NamedTuple):
+    """What a body wants of a subject, ready to be recorded: what is said, what is kept of its answer, and how that is rendered."""
+
+    said: Said
+    ground: Ground
+    memo: Memory | None
+    render: Callable[[Recorded], tuple[int, bytes]]
+    brand: str | None
+
+
+async def saying(
     body: Mapping[str, Any], key: Key, *, hub: Hub, caller: Caller, extra: Mapping[str, Any] | None = None, repeat: Repeat | None = None,
     demanded: int | str | None = None, at: str = "#",
-) -> Answered:  # fmt: skip
-    """Keeps what a body wants of a subject and answers with its document. Raises Problem and what `record` raises.
+) -> Saying:  # fmt: skip
+    """What a body wants of a subject. Raises Problem.
 
     `extra` are members that this door shows besides the document, `demanded` the version a precondition names.
     """
     ground = await hub.current.ground()
     wanted = read_wanted(body, key, catalogue=ground.catalogue, region=ground.default_country, now=ground.clock(), at=at)
-    await _compare(wanted, key, hub, ground, extra or {}, demanded, at)
+    if wanted.equal or demanded is not None:
+        await _compare(wanted, key, hub, ground, extra or {}, demanded, at)
     contact = key.kind == CONTACT
     said = Said(
         voice=voice_of(caller, wanted.source, method=wanted.method, reason=wanted.reason), words=wanted.words,
@@ -54,26 +65,39 @@ async def say(
     )  # fmt: skip
 
     def render(done: Recorded) -> tuple[int, bytes]:
-        return 200, to_json({**(extra or {}), **written(done, wanted, ground, hub.ring)})
+        shown = written(done, wanted, ground, hub.ring)
+        return 200, to_json({**extra, **shown} if extra else shown)
 
     # A refused request is not remembered: it may be mended and sent again under its key.
     memo = (caller.client_id, repeat.key, repeat.fingerprint, render) if repeat and not wanted.refused else None
-    try:
-        done = await record(said, book=hub.book, ground=ground, memo=memo)
-    except StaleVersion:
-        raise await _moved_on(key, wanted.brand, hub, ground) from None
+    return Saying(said, ground, memo, render, wanted.brand)
+
+
+def answered(one: Saying, done: Recorded) -> Answered:
+    """The answer to what was recorded."""
     if done.replayed is not None:
         return Answered(*done.replayed)
-    status, rendered = render(done)
+    status, rendered = one.render(done)
     return Answered(status, rendered, version_of(done.about, done.page.linked(done.about)) if done.about else 0)
+
+
+async def say(
+    body: Mapping[str, Any], key: Key, *, hub: Hub, caller: Caller, extra: Mapping[str, Any] | None = None, repeat: Repeat | None = None,
+    demanded: int | str | None = None,
+) -> Answered:  # fmt: skip
+    """Keeps what a body wants of a subject and answers with its document. Raises Problem and what `record` raises."""
+    one = await saying(body, key, hub=hub, caller=caller, extra=extra, repeat=repeat, demanded=demanded)
+    try:
+        done = await record(one.said, book=hub.book, ground=one.ground, memo=one.memo)
+    except StaleVersion:
+        raise await _moved_on(key, one.brand, hub, one.ground) from None
+    return answered(one, done)
 
 
 async def _compare(
     wanted: Wanted, key: Key, hub: Hub, ground: Ground, extra: Mapping[str, Any], demanded: int | str | None, at: str
 ) -> None:
     """Refuses read-only members that are not as they are, and preconditions that nobody unknown can meet."""
-    if not wanted.equal and demanded is None:
-        return
     now = await show(key, brand=wanted.brand, book=hub.book, ground=ground)
     if now is None and demanded not in (None, 0):
         raise Problem("conflict_version", "Nothing was ever recorded here, so there is no version to match.", more={"current": None})
