@@ -27,7 +27,7 @@ from sayso.rules.words import Scope
 HIDDEN: Final = "1"
 """The version of tokens whose payload is encrypted too: what lies in a mail must not tell whoever reads over a shoulder."""
 OPEN: Final = "2"
-"""The version of tokens whose payload can be read: permits name a check, nobody."""
+"""The version of tokens whose payload can be read: permits name a check, receipts the entries that stand beside them; neither names anybody."""
 TOKEN_LENGTH: Final = 4_096
 SECRET_BYTES: Final = 32
 
@@ -35,6 +35,7 @@ Kind = Literal["link", "fresh_link", "permit", "receipt", "form", "undo", "confi
 Reason = Literal["malformed", "unknown_key", "forged", "wrong_kind", "expired"]
 
 _KINDS: Final[Mapping[Kind, int]] = {"link": 1, "fresh_link": 2, "permit": 3, "receipt": 4, "form": 5, "undo": 6, "confirm": 7}
+_OPENLY: Final = frozenset({"permit", "receipt"})
 _KIND_OF: Final = {byte: kind for kind, byte in _KINDS.items()}
 _HEAD = 6
 _MAC = 16
@@ -113,7 +114,7 @@ def sign(ring: Ring, kind: Kind, payload: bytes, *, expires_at: int | None) -> s
     seconds = 0 if expires_at is None else max(expires_at // SECOND, 1)
     plain = bytes([_KINDS[kind]]) + seconds.to_bytes(_HEAD - 1) + payload
     secret = ring.secrets[ring.current]
-    version = OPEN if kind == "permit" else HIDDEN
+    version = OPEN if kind in _OPENLY else HIDDEN
     mac = _mac(secret, version, ring.current, plain)
     body = plain if version == OPEN else _crypt(secret, mac, plain)
     token = f"{version}.{ring.current}.{_encode(body)}.{_encode(mac)}"

@@ -34,8 +34,24 @@ def heard(readings: tuple[Reading, ...]) -> tuple[Heard, ...]:
 
 
 def _heard(contact: str, rows: tuple[State, ...]) -> Heard:
-    strong = conflict.merged(rows, contact) if any(row.strong for row in rows) else {}
-    weak = conflict.weak_of(rows, contact) if any(row.weak for row in rows) else {}
+    """One reading's. Most rows hold nothing, or opt-outs only: those are taken as they are, whomever they were about."""
+    outs: set[Scope] = set()
+    strong: conflict.Register = {}
+    spoken = 0
+    for row in rows:
+        if row.weak:
+            return _weighed(contact, rows)
+        if row.strong:
+            strong, spoken = row.strong, spoken + 1
+            for at, stamp in row.strong.items():
+                if not stamp.out:
+                    return _weighed(contact, rows)
+                outs.add(at.scope)
+    return Heard(strong if spoken < 2 else conflict.merged(rows, contact), {}, frozenset(outs))
+
+
+def _weighed(contact: str, rows: tuple[State, ...]) -> Heard:
+    strong, weak = conflict.merged(rows, contact), conflict.weak_of(rows, contact)
     only_outs = not weak and all(stamp.out for stamp in strong.values())
     return Heard(strong, weak, frozenset([at.scope for at in strong]) if only_outs else None)
 
@@ -79,7 +95,10 @@ def is_out(readings: tuple[Reading, ...], brand: str, channel: str, window: int)
 def is_out_among(said: tuple[Heard, ...], brand: str, channel: str, window: int) -> bool:
     """The same, of what was merged before."""
     scope = Scope(brand, channel, ANY)
-    return any(conflict.standing(one.strong, scope, window) if one.outs is None else _is_covered(one.outs, scope) for one in said)
+    for one in said:
+        if conflict.standing(one.strong, scope, window) if one.outs is None else one.outs and _is_covered(one.outs, scope):
+            return True
+    return False
 
 
 @lru_cache(maxsize=4_096)

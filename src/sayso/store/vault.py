@@ -42,6 +42,12 @@ class Vault:
         kid = current.encode()
         return bytes([len(kid)]) + kid + self.seal(self.ring[current], key, bound_to)
 
+    def wrapper(self) -> "Wrap":
+        """Wraps many data keys: the same as `wrap`, with the newest key looked up, and its schedule made, once."""
+        current = self.newest() if self.newest else self.current
+        head, ready = bytes([len(current.encode())]) + current.encode(), AESGCM(self.ring[current])
+        return lambda key, bound_to: head + self.seal(ready, key, bound_to)
+
     def is_current(self, wrapped: bytes) -> bool:
         """Whether these bytes are wrapped under the newest key-encryption key."""
         current = self.newest() if self.newest else self.current
@@ -54,6 +60,21 @@ class Vault:
             raise Sealed(f"the key-encryption key {kid!r} is not in the data folder's ring")
         return self.open(self.ring[kid], wrapped[1 + wrapped[0] :], bound_to)
 
+    def unwrapper(self) -> "Unwrap":
+        """Unwraps many data keys: the same as `unwrap`, with one key schedule for each key of the ring."""
+        schedules: dict[bytes, Open] = {}
+
+        def unwrap(wrapped: bytes, bound_to: bytes) -> bytes:
+            name, rest = wrapped[1 : 1 + wrapped[0]] if wrapped else b"", wrapped[1 + wrapped[0] :] if wrapped else b""
+            if name not in schedules:
+                kid = name.decode("ascii", "replace")
+                if kid not in self.ring:
+                    raise Sealed(f"the key-encryption key {kid!r} is not in the data folder's ring")
+                schedules[name] = opener(self.ring[kid])
+            return schedules[name](rest, bound_to)
+
+        return unwrap
+
     def seal(self, key: bytes | AESGCM, plain: bytes, bound_to: bytes) -> bytes:
         """`nonce ∥ ciphertext`, readable only with the key and the same place. A key that seals much is handed in made ready."""
         nonce = self.chance(NONCE_BYTES)
@@ -65,3 +86,24 @@ class Vault:
             return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
         except (InvalidTag, ValueError) as closed:
             raise Sealed("these bytes do not open with this key at this place") from closed
+
+
+Open = Callable[[bytes, bytes], bytes]
+"""Opens one ciphertext, bound to a place, with a key that it knows. Raises Sealed."""
+Wrap = Callable[[bytes, bytes], bytes]
+"""The wrapped form of a data key, for its place."""
+Unwrap = Callable[[bytes, bytes], bytes]
+"""A data key from its wrapped form and its place. Raises Sealed."""
+
+
+def opener(key: bytes) -> Open:
+    """Opens many ciphertexts of one key: the same as `Vault.open`, with the key schedule made once."""
+    decrypt = AESGCM(key).decrypt
+
+    def opened(sealed: bytes, bound_to: bytes) -> bytes:
+        try:
+            return decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
+        except (InvalidTag, ValueError) as closed:
+            raise Sealed("these bytes do not open with this key at this place") from closed
+
+    return opened

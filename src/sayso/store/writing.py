@@ -28,7 +28,7 @@ from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
 from sayso.store.shown import is_own_word, read_shown
-from sayso.store.vault import Vault
+from sayso.store.vault import KEY_BYTES, Vault, Wrap
 
 BREATH: Final = 10
 """Acts judged at a stretch: whoever else waits in this process (a check) must not wait for a whole group."""
@@ -152,9 +152,10 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
     data_keys = await _open_keys(connection, list(rows), tools.vault)
     await read_links(connection, rows)
     new: dict[str, New] = {}
+    wrap = tools.vault.wrapper()
     for key, place in keys.items():
         if place not in subs:
-            sub, row, data_key = _made(key, place, tools)
+            sub, row, data_key = _made(key, place, tools, wrap)
             subs[place], new[sub], data_keys[sub], rows[sub] = sub, row, data_key, Row(sub, key.kind, EMPTY)
     nameless = {subs[place]: key for key, place in keys.items() if subs[place] not in data_keys}
     clock = await connection.fetchrow(QUERIES["clock_and_spokes"])
@@ -178,13 +179,14 @@ async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) 
     if not subs:
         return {}
     records = await connection.fetch(QUERIES["keys_of_subjects"], *shards_and_pseudonyms(subs))
-    return {one["pseudonym"].hex(): AESGCM(vault.unwrap(one["wrapped"], bound("subject_key", one["pseudonym"]))) for one in records}
+    unwrap = vault.unwrapper()
+    return {one["pseudonym"].hex(): AESGCM(unwrap(one["wrapped"], _KEY_PLACE + one["pseudonym"])) for one in records}
 
 
-def _made(key: Key, place: tuple[int, bytes], tools: Tools) -> tuple[str, New, AESGCM]:
+def _made(key: Key, place: tuple[int, bytes], tools: Tools, wrap: Wrap) -> tuple[str, New, AESGCM]:
     """A new subject: its pseudonym, the rest of its row, its data key."""
     pseudonym = bytes([place[0]]) + tools.chance(15)
-    return pseudonym.hex(), *_named(key, pseudonym, tools)
+    return pseudonym.hex(), *_named(key, pseudonym, tools, wrap)
 
 
 _NAME_PLACE: Final = bound("subject") + (16).to_bytes(2, "big")
@@ -193,12 +195,13 @@ _DETAIL_PLACE: Final = bound("detail") + (16).to_bytes(2, "big")
 """Beginnings of what ciphertexts are bound to; a pseudonym or an id of 16 bytes follows."""
 
 
-def _named(key: Key, pseudonym: bytes, tools: Tools) -> tuple[New, AESGCM]:
+def _named(key: Key, pseudonym: bytes, tools: Tools, wrap: Wrap) -> tuple[New, AESGCM]:
     """What a subject gets with its first word, or with the first after an erasure: a data key, and its name under it."""
-    raw, wrapped = tools.vault.new_key(_KEY_PLACE + pseudonym)
+    raw = tools.chance(KEY_BYTES)
     data_key = AESGCM(raw)
     name = key.given or key.value
-    return New(key.kind, tools.vault.seal(data_key, name.encode(), _NAME_PLACE + pseudonym), wrapped, name), data_key
+    sealed = tools.vault.seal(data_key, name.encode(), _NAME_PLACE + pseudonym)
+    return New(key.kind, sealed, wrap(raw, _KEY_PLACE + pseudonym), name), data_key
 
 
 async def read_links(connection: Connection, rows: dict[str, Row], *, hops: int = 2) -> None:
@@ -249,7 +252,7 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, is_shown: bool, tools: 
     """The entry as a row: chained to the one before it, its personal part committed to and sealed under the subject's key."""
     sub = entry.sub
     if sub in desk.nameless and sub not in desk.data_keys:
-        desk.again[sub], desk.data_keys[sub] = _named(desk.nameless[sub], bytes.fromhex(sub), tools)
+        desk.again[sub], desk.data_keys[sub] = _named(desk.nameless[sub], bytes.fromhex(sub), tools, tools.vault.wrapper())
     column = event_column(entry.act) if entry.kind == "event" else entry.act[:64]
     if column.startswith(HIDDEN):
         detail = json.dumps({**json.loads(detail), "event": entry.act}, sort_keys=True, ensure_ascii=False)
