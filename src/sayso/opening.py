@@ -177,9 +177,10 @@ async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIter
         )
         with suppress(Unavailable):
             await prepare(parts)
-        for part in (parts.book, parts.gatehouse, wake):
+        for part in (parts.book, wake):
             await part.open()
             stack.push_async_callback(part.close)
+        stack.push_async_callback(parts.gatehouse.close)
         keeper = asyncio.create_task(_keep(parts), name="keeper")
         stack.push_async_callback(_ended, keeper)
         yield parts

@@ -47,7 +47,6 @@ async def test_bulk_work_rests_as_long_as_it_worked_only_while_checks_are_asked(
 
 async def test_the_database_tells_every_process_that_checks_are_asked(hub: Hub) -> None:
     asking, importing = (PostgresGatehouse(hub.pool, PEPPER, os.urandom, 10.0) for _ in range(2))
-    await asking.open()
     assert not await importing.asked_lately()
     question = Question(Ask("email", DEFAULT.get("promotional")), Key("contact", "c-1", "c-1"), None)
     [(found, _)] = await check([question], gatehouse=asking, ground=hub.ground)

@@ -7,7 +7,8 @@ between the two.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -29,12 +30,10 @@ from sayso.store.rows import place_of
 from sayso.store.writing import read_links
 
 BATCHES: Final = 2
-"""Batches under way at once in one process: one waits for its commit while the next reads."""
+"""Batches under way at once in one process: one waits for the store while the other is judged."""
 LARGEST: Final = 1_000
 BREATH: Final = 50
 """Checks judged at a stretch: those who ask for one must not wait for all of somebody's thousand."""
-LINGER: Final = 0.001
-"""Seconds a batch waits for more while callers come in crowds: a transaction shared by many costs each of them little."""
 LOOK: Final = 0.02
 """Seconds between two looks for questions that have waited too long."""
 PATIENCE: Final = 0.4
@@ -50,27 +49,26 @@ class _Waiting:
 
 
 class PostgresGatehouse:
-    """Answers checks. Open it before use and close it after; one a process, with a pool of its own."""
+    """Answers checks. Close it after use; one a process, with a pool of its own."""
 
     def __init__(
         self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes], patience: float = PATIENCE,
         *, doubt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
         self._pool, self._pepper, self._chance, self._patience, self._doubt = pool, pepper, chance, patience, doubt
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
-        self._workers: list[asyncio.Task[None]] = []
+        self._waiting: deque[_Waiting] = deque()
+        self._flights: dict[asyncio.Task[None], int] = {}
+        self._begins = False
+        self._closed = False
         self._open: set[_Waiting] = set()
         self._look: asyncio.TimerHandle | None = None
 
-    async def open(self) -> None:
-        """Starts answering."""
-        self._workers = [asyncio.create_task(self._answer_batches(), name=f"gatehouse-{n}") for n in range(BATCHES)]
-
     async def close(self) -> None:
         """Stops; whoever still waits is told that nothing is known."""
-        await ended(self._workers)
-        while not self._waiting.empty():
-            _fail([self._waiting.get_nowait()], Unavailable("the hub is shutting down"))
+        self._closed = True
+        waiting, self._waiting = self._waiting, deque()
+        _fail(waiting, Unavailable("the hub is shutting down"))
+        await ended(list(self._flights))
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -82,13 +80,18 @@ class PostgresGatehouse:
         """
         if not queries:
             return []
+        if self._closed:
+            raise Unavailable("the hub is shutting down")
         if why := self._doubt():
             raise Unavailable(f"the store may not be believed: {why}")
         loop = asyncio.get_running_loop()
         # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
         waiting = _Waiting(queries, loop.create_future(), loop.time() + self._patience + len(queries) / 1_000)
-        self._waiting.put_nowait(waiting)
+        self._waiting.append(waiting)
         self._open.add(waiting)
+        if not self._begins:
+            self._begins = True
+            loop.call_soon(self._begin)  # whoever asks in the same turn of the loop shares the batch
         if self._look is None:
             self._look = loop.call_later(LOOK, self._give_up)
         try:
@@ -129,34 +132,56 @@ class PostgresGatehouse:
         async with borrowed(self._pool) as connection:
             await connection.execute(QUERIES["seal_batches"], [UUID(batch.id) for batch in batches], UUID(entry))
 
-    async def _answer_batches(self) -> None:
-        crowded = False
-        while True:
-            batch = [await self._waiting.get()]
-            size = len(batch[0].queries)
-            if crowded:
-                await asyncio.sleep(LINGER)
-            while size < LARGEST and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-                size += len(batch[-1].queries)
-            crowded = len(batch) > 1
-            batch = [one for one in batch if not one.answer.done()]
-            try:
-                verdicts = await asyncio.wait_for(self._judged([q for one in batch for q in one.queries]), self._patience + size / 1_000)
-            except asyncio.CancelledError:
-                _fail(batch, Unavailable("the hub is shutting down"))
-                raise
-            except TimeoutError:
-                _fail(batch, Unavailable("the store did not answer in time"))
-                continue
-            except Exception as failed:  # noqa: BLE001 - whatever went wrong, nobody may be allowed by it
-                _fail(batch, failed if isinstance(failed, Unavailable) else Unavailable(f"checks failed: {type(failed).__name__}"))
-                continue
-            start = 0
-            for one in batch:
-                if not one.answer.done():
-                    one.answer.set_result(verdicts[start : start + len(one.queries)])
-                start += len(one.queries)
+    def _begin(self) -> None:
+        """Begins a batch at once when none is under way, and another beside it when as many wait as are under way.
+
+        A transaction costs the same for one as for many. So the crowd parts in two halves that take turns, and whoever comes alone does
+        not wait for company.
+        """
+        self._begins = False
+        while self._waiting and len(self._flights) < BATCHES and len(self._waiting) >= sum(self._flights.values()):
+            batch = self._half()
+            if batch:
+                flight = asyncio.create_task(self._answer(batch), name="gatehouse-batch")
+                self._flights[flight] = len(batch)
+                flight.add_done_callback(self._landed)
+
+    def _half(self) -> list[_Waiting]:
+        """Half of all who wait or are under way, at most a thousand questions; who was told already that nothing is known is left out."""
+        most = -(-(len(self._waiting) + sum(self._flights.values())) // 2)
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < most and size < LARGEST:
+            one = self._waiting.popleft()
+            if not one.answer.done():
+                batch.append(one)
+                size += len(one.queries)
+        return batch
+
+    def _landed(self, flight: "asyncio.Task[None]") -> None:
+        self._flights.pop(flight)
+        if self._waiting and not self._begins:
+            self._begins = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        queries = [query for one in batch for query in one.queries]
+        try:
+            verdicts = await asyncio.wait_for(self._judged(queries), self._patience + len(queries) / 1_000)
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("the hub is shutting down"))
+            raise
+        except TimeoutError:
+            _fail(batch, Unavailable("the store did not answer in time"))
+            return
+        except Exception as failed:  # noqa: BLE001 - whatever went wrong, nobody may be allowed by it
+            _fail(batch, failed if isinstance(failed, Unavailable) else Unavailable(f"checks failed: {type(failed).__name__}"))
+            return
+        start = 0
+        for one in batch:
+            if not one.answer.done():
+                one.answer.set_result(verdicts[start : start + len(one.queries)])
+            start += len(one.queries)
 
     async def _judged(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
         async with borrowed(self._pool, self._patience) as connection:
@@ -229,7 +254,7 @@ class PostgresGatehouse:
         )
 
 
-def _fail(batch: Sequence[_Waiting], why: Exception) -> None:
+def _fail(batch: Iterable[_Waiting], why: Exception) -> None:
     for one in batch:
         if not one.answer.done():
             one.answer.set_exception(why)
