@@ -1,4 +1,4 @@
-"""A ledger for measurements, written straight into the tables: a minute for a million entries. It verifies like one that grew.
+"""A ledger for measurements, written straight into the tables: it verifies like one that grew, and its details open.
 
 `python -m bench.ledger FIRST PEOPLE FILE` writes the chains of some people and keeps their leaf hashes in a file.
 """
@@ -9,123 +9,97 @@ import random
 import sys
 import tempfile
 import time
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
 
+from bench.chains import VACUUM, Pen, joined
 from sayso import keys
 from sayso.anchor import AnchorFolder
-from sayso.rules.entries import entry_of
-from sayso.rules.ids import uuid7
-from sayso.rules.leaves import parse
-from sayso.rules.merkle import Edge, edge_root
+from sayso.rules.entries import Entry
 from sayso.rules.notes import Checkpoint, checkpoint_text, sign
-from sayso.rules.state import EMPTY, fold, to_bytes
-from sayso.rules.tiles import grow, rows_after
+from sayso.rules.subjects import subject_id
+from sayso.rules.tiles import edge_keys, extend, root_at
+from sayso.rules.words import Scope
 
 EACH = 4
 """Choices of one person."""
-BLOCK = 5_000
+BLOCK = 2_500
 """People whose choices lie mixed in the log."""
 START = 1_750_000_000_000_000
-LEAF = (
-    '{{"act":"set","at":{at},"by":"p:{sub}","d":"{d}","effect":"applied","id":"{id}","own":1,"prev":"{prev}",'
-    '"scope":["*","email","promotional"],"src":"preference_center","strong":1,"sub":"{sub}","t":"choice","ts":{at},"v":1,"ver":{ver},'
-    '"via":"c:shop","x":{{"method":"explicit","new":"{new}","old":"{old}"}}}}'
-)
-SUBJECT = ("shard", "id", "kind", "pseudonym", "sealed", "version", "length", "head", "last_at", "state")
+"""When the first of them was made; a person's first one is so many microseconds later as places before it."""
 
 
-async def _write(dsn: str, first: int, people: int, file: Path) -> None:
-    """The chains of the people first … first + people - 1, in blocks; their places in the log begin at first × EACH."""
-    connection = await asyncpg.connect(dsn)
-    chance = random.Random(first)
-    try:
-        await connection.execute("SET synchronous_commit = off")
-        with file.open("wb") as hashes:
-            for start in range(first, first + people, BLOCK):
-                count = min(BLOCK, first + people - start)
-                entries, places, subjects = _block(chance, start, count)
-                hashes.write(b"".join(sha256(b"\0" + row[12]).digest() for row in entries))
-                await connection.copy_records_to_table("entry", records=entries)
-                await connection.copy_records_to_table("log_entry", records=places)
-                await connection.copy_records_to_table("subject", records=subjects, columns=SUBJECT)
-    finally:
-        await connection.close()
-
-
-def _block(chance: random.Random, start: int, count: int) -> tuple[list[tuple[object, ...]], ...]:
-    subs = [chance.randbytes(16) for _ in range(count)]
-    states, heads = [EMPTY] * count, [""] * count
-    entries: list[tuple[object, ...]] = []
-    places: list[tuple[object, ...]] = []
-    at = START + start * EACH * 1_000
+def _block(pen: Pen, first: int, count: int) -> None:
+    """The chains of the people first … first + count - 1, turn by turn."""
+    vault = pen.vault
+    people = [
+        (pen.chain(subject_id(pen.keys.pepper, "contact", f"l-{n}"), "contact", f"l-{n}", vault), {"contact_id": f"l-{n}"})
+        for n in range(first, first + count)
+    ]
+    scope = Scope("*", "email", "promotional")
     for turn in range(EACH):
         old, new = ("opted_in", "opted_out") if turn % 2 else ("opted_out", "opted_in")
-        for i, sub in enumerate(subs):
-            at += 1_000
-            one = uuid7(at, chance.randbytes(10), sub[0])
-            values = {"at": at, "sub": sub.hex(), "d": chance.randbytes(32).hex(), "id": one, "prev": heads[i], "ver": turn + 1}
-            leaf = LEAF.format(**values, new=new, old=old).encode()
-            states[i] = fold(states[i], entry_of(parse(leaf)))
-            heads[i] = sha256(b"\0" + leaf).hexdigest()
-            scope = ("*", "email", "promotional")
-            entries.append((sub[0], one, sub, turn + 1, at, "choice", "set", *scope, "preference_center", "applied", leaf))
-            places.append((0, start * EACH + len(places), sub[0], one))
-    subjects: list[tuple[object, ...]] = [
-        (
-            sub[0],
-            sub[:1] + chance.randbytes(31),
-            "contact",
-            sub,
-            b"",
-            state.version,
-            EACH,
-            bytes.fromhex(head),
-            state.last_at,
-            to_bytes(state),
-        )
-        for sub, state, head in zip(subs, states, heads, strict=True)
-    ]
-    return entries, places, subjects
+        for chain, detail in people:
+            entry = Entry(
+                "", "", "choice", 0, 0, "choice", "preference_center", f"p:{chain.sub}", "c:shop", scope=scope, own=True, strong=True,
+                method="explicit", old=old if turn else "not_set", new=new,
+            )  # fmt: skip
+            pen.write(chain, entry, detail, vault)
+
+
+async def _write(dsn: str, folder: Path, first: int, people: int, file: Path) -> None:
+    """The chains of the people first … first + people - 1, in blocks; their places in the log begin at first × EACH."""
+    pen = Pen(keys.load(folder), random.Random(first), START + first * EACH, first * EACH)
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("SET synchronous_commit = off")
+        for start in range(first, first + people, BLOCK):
+            _block(pen, start, min(BLOCK, first + people - start))
+            await pen.copy(connection)
+    finally:
+        await connection.close()
+    file.write_bytes(b"".join(pen.hashes))
 
 
 async def make(dsn: str, folder: Path, entries: int, processes: int = 2) -> None:
     """So many entries in an empty database, with tiles, a checkpoint and its anchor."""
     people = entries // EACH
-    share = -(-people // processes // BLOCK) * BLOCK
+    share = -(-people // processes)
     parts = [(first, min(share, people - first)) for first in range(0, people, share)]
     with tempfile.TemporaryDirectory() as place:
         files = [Path(place) / str(first) for first, _ in parts]
-        environment = {**os.environ, "BENCH_DSN": dsn}
+        environment = {**os.environ, "BENCH_DSN": dsn, "BENCH_FOLDER": str(folder)}
         running = [
             await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.ledger", str(first), str(count), str(file), env=environment)
             for (first, count), file in zip(parts, files, strict=True)
         ]
         if any(await asyncio.gather(*(one.wait() for one in running))):
             raise RuntimeError("writing the ledger failed")
-        raw = b"".join(file.read_bytes() for file in files)
-    await _close(dsn, folder, [raw[at : at + 32] for at in range(0, len(raw), 32)])
+        await sealed(dsn, folder, joined([file.read_bytes() for file in files]))
 
 
-async def _close(dsn: str, folder: Path, hashes: list[bytes]) -> None:
-    """Tiles, checkpoint and anchor over these leaf hashes."""
+async def sealed(dsn: str, folder: Path, hashes: Sequence[bytes]) -> None:
+    """Tiles, a checkpoint and its anchor, when the log got these leaf hashes; then the statistics are brought up to date."""
     own = keys.load(folder)
-    tree, gained = grow(Edge(), hashes)
-    tiles = rows_after({}, 0, gained)
-    now = time.time_ns() // 1000
-    note = sign(checkpoint_text(Checkpoint(own.ledger_name, tree.size, edge_root(tree))), own.ledger_name, own.ledger_key)
     connection = await asyncpg.connect(dsn)
     try:
-        rows = [(0, level, n, row) for (level, n), row in tiles.items()]
-        await connection.copy_records_to_table("log_tile", records=rows)
-        await connection.copy_records_to_table("log_checkpoint", records=[(0, tree.size, edge_root(tree), note, now)])
-        await connection.execute("VACUUM (ANALYZE) entry, log_entry, subject, log_tile", timeout=600)
+        kept = {(row["level"], row["n"]): row["hashes"] for row in await connection.fetch("SELECT level, n, hashes FROM log_tile")}
+        before = sum(len(row) // 32 for (level, _), row in kept.items() if level == 0)
+        tiles = {**kept, **extend({key: kept[key] for key in edge_keys(before)}, before, hashes)}
+        size, now = before + len(hashes), time.time_ns() // 1000
+        root = root_at(size, lambda level, n: tiles[level, n])
+        note = sign(checkpoint_text(Checkpoint(own.ledger_name, size, root)), own.ledger_name, own.ledger_key)
+        async with connection.transaction():
+            await connection.execute("DELETE FROM log_tile")
+            await connection.copy_records_to_table("log_tile", records=[(0, level, n, row) for (level, n), row in tiles.items()])
+            await connection.copy_records_to_table("log_checkpoint", records=[(0, size, root, note, now)])
+        await connection.execute(VACUUM, timeout=600)
     finally:
         await connection.close()
     await AnchorFolder.of(folder, own.ledger_name).keep(note, now)
 
 
 if __name__ == "__main__":
-    asyncio.run(_write(os.environ["BENCH_DSN"], int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+    asyncio.run(_write(os.environ["BENCH_DSN"], Path(os.environ["BENCH_FOLDER"]), int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))

@@ -21,7 +21,8 @@ from database import reachable_folder, remove_server
 from sayso import keys
 from sayso.anchor import AnchorFolder
 from sayso.contracts.desk import SCOPES, Client, Grant
-from sayso.flows.verify import Verified, verify
+from sayso.contracts.verified import Verified
+from sayso.flows.verify import verify
 from sayso.rules.notes import key_of
 from sayso.rules.tokens import access_token, fingerprint
 from sayso.store import embedded

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from ledger_writer import ORIGIN, PRIVATE, Ledger
 
-from sayso.contracts.ledger import Kept, Placed, Signed, Stored
-from sayso.flows.verify import Verified, verify
+from sayso.contracts.ledger import ALL_SHARDS, Kept, Placed, Signed, Stored
+from sayso.contracts.verified import Verified
+from sayso.flows.verify import verify
 from sayso.rules.merkle import leaf_hash, root_of
 from sayso.rules.notes import Checkpoint, checkpoint_text, key_of, sign
 from sayso.rules.replay import Link, replay, state_bytes
@@ -80,12 +81,12 @@ class Shown:
         for start in range(0, len(placed), BATCH):
             yield placed[start : start + BATCH]
 
-    async def entries(self) -> AsyncIterator[Sequence[Stored]]:
+    async def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:
         seqs = {entry: seq for seq, entry in enumerate(self.rows.order) if entry}
         rows = [
             row if row.seq == seqs.get(row.id) and row.waits == (row.id in self.rows.waits)
             else row._replace(seq=seqs.get(row.id), log=0 if row.id in seqs else None, waits=row.id in self.rows.waits)
-            for row in self.rows.stored.values()
+            for row in self.rows.stored.values() if row.shard in shards
         ]  # fmt: skip
         rows.sort(key=lambda row: (row.shard, row.sub, row.ver))
         for start in range(0, len(rows), BATCH):

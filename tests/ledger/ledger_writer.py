@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.anchor import AnchorFolder
 from sayso.contracts.ledger import Details, Stored
+from sayso.contracts.verified import Verified
 from sayso.flows.sequence import Sequenced, sequence
-from sayso.flows.verify import Verified, verify
+from sayso.flows.verify import verify
 from sayso.rules.entries import Entry, leaf_fields
 from sayso.rules.ids import uuid7
 from sayso.rules.leaves import build, commitment

@@ -177,7 +177,7 @@ def a_tile_cut_dropped_or_added(rows: Rows, chance: random.Random) -> Bad:
 def a_column(rows: Rows, chance: random.Random) -> Bad:
     place, row = placed(rows, chance)
     changes: list[dict[str, Any]] = [
-        {"at": row.at + 1}, {"kind": "event"}, {"act": "lift"}, {"scope": ("*", "sms", "*")}, {"src": "api"}, {"effect": "superseded"},
+        {"at": row.at + 1}, {"kind": "event"}, {"act": "lift"}, {"channel": "sms"}, {"src": "api"}, {"effect": "superseded"},
         {"shard": (row.shard + 1) % 256},
     ]  # fmt: skip
     rows.stored[row.id] = row._replace(**chance.choice(changes))
@@ -210,9 +210,9 @@ def a_subject(rows: Rows, chance: random.Random) -> Bad:
     sub = chance.choice(sorted(rows.subjects))
     kept = rows.subjects[sub]
     changes: Mapping[int, Kept] = {
-        0: replace(kept, state=kept.state.replace(b",0,", b",1,", 1) if b",0," in kept.state else kept.state.replace(b",1,", b",0,", 1)),
-        1: replace(kept, version=kept.version + 1), 2: replace(kept, length=kept.length - 1),
-        3: replace(kept, head=flipped(kept.head, chance)), 4: replace(kept, last_at=kept.last_at + 1), 5: replace(kept, state=b""),
+        0: kept._replace(state=kept.state.replace(b",0,", b",1,", 1) if b",0," in kept.state else kept.state.replace(b",1,", b",0,", 1)),
+        1: kept._replace(version=kept.version + 1), 2: kept._replace(length=kept.length - 1),
+        3: kept._replace(head=flipped(kept.head, chance)), 4: kept._replace(last_at=kept.last_at + 1), 5: kept._replace(state=b""),
     }  # fmt: skip
     choice = chance.randrange(8)
     if choice in changes:

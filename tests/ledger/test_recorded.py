@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub import Hub, api, person, tools
 from sayso.anchor import AnchorFolder
 from sayso.contracts.book import Key
+from sayso.contracts.verified import Verified
 from sayso.flows.prove import prove
 from sayso.flows.record import Recorded, Said, record
 from sayso.flows.sequence import sequence
-from sayso.flows.verify import Verified, verify
+from sayso.flows.verify import verify
 from sayso.rules.decide import Choose, Happen
 from sayso.rules.notes import key_of
 from sayso.rules.words import Scope

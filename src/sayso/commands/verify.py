@@ -1,8 +1,5 @@
 """`sayso verify`: whether the whole ledger is what was signed."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -10,10 +7,10 @@ import typer
 from sayso.commands.frame import FAILED, hub, run
 from sayso.commands.output import AsJson, out, print_json
 from sayso.commands.progress import progress
-from sayso.flows.verify import Problem, Verified
+from sayso.contracts.verified import Problem, Verified
 from sayso.flows.verify_logs import Checked, verify_logs
 from sayso.rules.notes import key_of, key_text
-from sayso.store.details import PostgresDetails
+from sayso.verifying import crew, uncollected
 
 SHOWN = 20
 
@@ -44,24 +41,13 @@ def verify_ledger(
 async def _verify(tree_only: bool) -> tuple[list[Checked], str]:
     async with hub() as parts:
         private = parts.keys.ledger_key
-        details = PostgresDetails(parts.pool, parts.tools.vault)
         with progress("verifying the ledger") as tell, uncollected():
-            async with parts.log.audit() as audit:
+            async with parts.log.audit() as audit, crew(audit, parts.dsn, parts.settings.data_dir) as chains:
                 checked = await verify_logs(
                     audit_of=audit.number, anchor_of=parts.anchor_of, key_of=lambda origin: key_of(origin, private),
-                    name=parts.keys.ledger_name, details=details, progress=tell, tree_only=tree_only,
+                    name=parts.keys.ledger_name, details=audit.details(parts.tools.vault), progress=tell, tree_only=tree_only, chains=chains,
                 )  # fmt: skip
         return checked, key_text(key_of(checked[-1].origin, private))
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No look for cycles among objects until the block ends: verifying makes millions and no cycles, and looking took a third of its time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _show(checked: list[Checked], *, tree_only: bool) -> None:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from sayso.rules.ids import SHARDS
 from sayso.rules.tiles import TileKey
+
+ALL_SHARDS = range(SHARDS)
 
 
 def origin_of(name: str, log: int) -> str:
@@ -71,7 +74,9 @@ class Stored(NamedTuple):
     at: int
     kind: str
     act: str
-    scope: tuple[str | None, str | None, str | None]
+    brand: str | None
+    channel: str | None
+    category: str | None
     src: str
     effect: str
     log: int | None
@@ -79,8 +84,7 @@ class Stored(NamedTuple):
     waits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A subject's row as far as the ledger determines it: place in the chain and folded state."""
 
     version: int
@@ -173,8 +177,8 @@ class Audit(Protocol):
     def places(self) -> AsyncGenerator[Sequence[Placed], None]:
         """All places in order; every batch but the last has a multiple of 256 of them."""
 
-    def entries(self) -> AsyncIterator[Sequence[Stored]]:
-        """All entries, sequenced or not, chain by chain, each in the order of its chain."""
+    def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:
+        """All entries of these shards, sequenced or not, chain by chain, each in the order of its chain."""
 
     async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The tiles with these keys, as far as they exist."""

@@ -4,92 +4,29 @@ Reads everything twice in bounded memory: once in the order of the log for the t
 One log at a time; flows/verify_logs.py takes them all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
-from typing import Any
-from uuid import UUID
 
-from sayso.contracts.ledger import Anchor, Audit, Details, Kept, Placed, Signed, Stored
-from sayso.rules.leaves import commitment
+from sayso.contracts.ledger import Anchor, Audit, Details, Placed, Signed
+from sayso.contracts.verified import Verified
+from sayso.flows.verify_chains import verify_chains
 from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, Edge, edge_root
 from sayso.rules.notes import Checkpoint, NoteMalformed, NoteRefused, VerifierKey, open_checkpoint
-from sayso.rules.replay import ERASED, Link, replay, state_bytes
 from sayso.rules.rollback import Rollback
 from sayso.rules.tiles import WIDTH, TileKey, edge_keys, grow, rows_after, width_at
 
-PROBLEMS_NAMED = 100
-ACT_LETTERS = 64
-"""How much of a leaf's act its column holds."""
-
-COPIED = ("id", "sub", "ver", "at", "kind", "act", "scope", "src", "effect", "shard", "shard")
-"""Columns of an entry that repeat its leaf, in the order they are compared; the shard repeats two."""
-
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all); a step is one leaf read in one of the two passes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: what, and among which places of the log (seq ≤ place < upto; None: not in the log) it must be.
-
-    `entry` is the one that shows it: the bad one itself, where the places are one.
-    """
-
-    what: str
-    seq: int | None = None
-    entry: UUID | None = None
-    upto: int | None = None
-
-    @property
-    def depth(self) -> tuple[float, int]:
-        """How early in the log it must be, and then how exactly that is known; smaller is earlier."""
-        return (float("inf"), 0) if self.seq is None else (self.upto or self.seq + 1, -self.seq)
-
-
-@dataclass(slots=True)
-class Verified:
-    """The result: counts of what was checked, how many problems there are, and at least the first hundred.
-
-    `signed` is the greatest size that a true checkpoint covers: entries after it are only as safe as the store.
-    """
-
-    size: int = 0
-    root: bytes = EMPTY_ROOT
-    entries: int = 0
-    unsequenced: int = 0
-    chains: int = 0
-    erased: int = 0
-    checkpoints: int = 0
-    anchors: int = 0
-    signed: int = 0
-    details: int = 0
-    details_gone: int = 0
-    problem_count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.problem_count == 0
-
-    @property
-    def first_bad(self) -> Problem | None:
-        """The problem that must be earliest in the log; one outside the log only when there is no other."""
-        return min(self.problems, key=lambda problem: problem.depth, default=None)
-
-    def note(self, what: str, seq: int | None = None, entry: UUID | None = None, upto: int | None = None) -> None:
-        """Counts a problem, and names it unless there are too many already and it is not an earlier one."""
-        self.problem_count += 1
-        problem = Problem(what, seq, entry, upto)
-        if len(self.problems) < PROBLEMS_NAMED or problem.depth < min(known.depth for known in self.problems):
-            self.problems.append(problem)
+Chains = Callable[[int, int, Callable[[int], None]], Awaitable[Verified]]
+"""Checks all chains of the ledger, given the log, its size, and whom to tell how many entries are done."""
 
 
 async def verify(
     *, audit: Audit, anchor: Anchor, key: VerifierKey, details: Details | None = None, progress: Progress = lambda _done, _all: None,
-    tree_only: bool = False, closed: Rollback | None = None,
+    tree_only: bool = False, closed: Rollback | None = None, chains: Chains | None = None,
 ) -> Verified:  # fmt: skip
     """What was checked and everything that is wrong.
 
@@ -98,25 +35,54 @@ async def verify(
     state byte for byte; with `details`, the commitments whose data key still exists. Costs no memory that grows with the ledger.
     `tree_only` leaves out leaves' content, chains, state and details: all that needs replay. `closed` is what the leaf that closed this
     log says of it; what was signed beyond, and lost, is then no problem, and anything else than what the leaf names is one.
+    `chains` checks the chains elsewhere, meanwhile; without it they are checked here, after the tree.
     """
     found = Verified()
     places, total = await audit.counts()
     total = 0 if tree_only else total
+    told = _Told(progress, places + total)
     signer = _Signer(key, closed)
     anchors = _opened_anchors(found, await anchor.kept(), signer)
-    await _check_tree(found, audit, anchors, signer, lambda done: progress(done, places + total))
-    if closed:
-        _check_closed(found, closed, key)
-    if tree_only:
-        progress(places, places)
-        return found
-    await _check_chains(found, audit, details, lambda done: progress(places + done, places + total))
+    elsewhere = asyncio.ensure_future(chains(audit.log, places, told.chains)) if chains and not tree_only else None
+    try:
+        await _check_tree(found, audit, anchors, signer, told.tree)
+        if closed:
+            _check_closed(found, closed, key)
+        if not tree_only:
+            told.tree(places)
+            found.take(await (elsewhere or verify_chains(audit=audit, size=places, details=details, progress=told.chains)))
+            await _check_rest(found, audit)
+    finally:
+        if elsewhere:
+            elsewhere.cancel()
+    progress(places + total, places + total)
+    return found
+
+
+async def _check_rest(found: Verified, audit: Audit) -> None:
+    """What no entry is about."""
     for sub in await audit.unfounded():
         found.note(f"subject {sub.hex()} has state, but no entry is about it")
     for entry in await audit.misqueued():
         found.note("it waits for a place, but has one already or does not exist", entry=entry)
-    progress(places + total, places + total)
-    return found
+
+
+@dataclass(slots=True)
+class _Told:
+    """Adds up how far both passes are."""
+
+    progress: Progress
+    total: int
+    places: int = 0
+    entries: int = 0
+
+    def tree(self, done: int) -> None:
+        self.places = done
+        self.progress(self.places + self.entries, self.total)
+
+    def chains(self, done: int) -> None:
+        self.entries = done
+        self.progress(self.places + self.entries, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,108 +240,3 @@ def _check_roots(
         if any(true):
             proven.outside = size
     return tree, gained
-
-
-async def _check_chains(found: Verified, audit: Audit, details: Details | None, progress: Callable[[int], None]) -> None:
-    """The second pass: every chain link by link, its columns, its fold against the subject, details against commitments."""
-    link: Link | None = None
-    async for batch in audit.entries():
-        opened = await details.opened(batch) if details else None
-        ended: list[Link] = []
-        for row in batch:
-            sub = row.sub.hex()
-            if link is None or link.sub != sub:
-                ended += [link] if link else []
-                link = Link(sub)
-            link = _check_entry(found, audit.log, link, row, opened)
-        found.entries += len(batch)
-        await _check_states(found, audit, ended)
-        progress(found.entries)
-    await _check_states(found, audit, [link] if link else [])
-
-
-def _check_entry(found: Verified, log: int, link: Link, row: Stored, opened: Mapping[UUID, tuple[bytes, bytes] | None] | None) -> Link:
-    seq = row.seq if row.log == log else None
-    place = (row.log, row.seq) if row.log is not None and row.seq is not None else None
-    replayed = replay(link, row.leaf, place)
-    problems = list(replayed.problems)
-    if replayed.fields is not None:
-        problems += _mismatches(row, replayed.fields)
-        if opened is not None and replayed.fields["d"]:
-            problems += _check_detail(found, opened, row.id, replayed.fields["d"])
-    if place is None:
-        found.unsequenced += 1
-        if not row.waits:
-            problems.append("it has no place in a log and does not wait for one")
-    for what in problems:
-        found.note(what, seq, row.id)
-    before = link.place[1] if link.place and link.place[0] == log else None
-    if replayed.gap:
-        _note_gap(found, replayed.gap, (before, seq), row.id)
-    elif replayed.breaks:
-        upto = found.size if seq is None else max(seq, before or 0) + 1
-        found.note(
-            "the leaf before it in its chain is not the one that its prev names", before if before is not None else seq, row.id, upto
-        )
-    return replayed.link
-
-
-def _note_gap(found: Verified, what: str, between: tuple[int | None, int | None], entry: UUID) -> None:
-    """An entry that does not follow the one before it in its chain: one is missing between the two, or one of them does not belong."""
-    before, seq = between
-    if seq is None:
-        found.note(what, None, entry)
-    elif before is None:
-        found.note(what, 0, entry, seq + 1)
-    else:
-        found.note(what, min(before + 1, seq), entry, max(before, seq) + 1)
-
-
-def _mismatches(row: Stored, fields: Mapping[str, Any]) -> list[str]:
-    """Columns that differ from the leaf they were copied from."""
-    scope = tuple(fields.get("scope", (None, None, None)))
-    # Names of custom events stand in the column only: a leaf has no room for what anybody may write.
-    act = row.act if fields["t"] == "event" and fields["act"] == "custom" else fields["act"][:ACT_LETTERS]
-    columns = (str(row.id), row.sub.hex(), row.ver, row.at, row.kind, row.act, row.scope, row.src, row.effect, row.shard, row.shard)
-    leaf = (
-        fields["id"], fields["sub"], fields["ver"], fields["at"], fields["t"], act, scope, fields["src"], fields["effect"], row.sub[0],
-        row.id.bytes[-1],
-    )  # fmt: skip
-    if columns == leaf:
-        return []
-    wrong = {name: None for name, column, field in zip(COPIED, columns, leaf, strict=True) if column != field}
-    return [f"its column {name} differs from its leaf" for name in wrong]
-
-
-def _check_detail(found: Verified, opened: Mapping[UUID, tuple[bytes, bytes] | None], entry: UUID, bound: str) -> list[str]:
-    if entry not in opened:
-        found.details_gone += 1
-        return []
-    found.details += 1
-    detail = opened[entry]
-    if detail is None:
-        return ["its detail is lost, though the key it lies under exists"]
-    return [] if commitment(*detail).hex() == bound else ["its detail is not the one its leaf commits to"]
-
-
-async def _check_states(found: Verified, audit: Audit, links: list[Link]) -> None:
-    """The fold of whole chains against the subjects' rows."""
-    kept = await audit.subjects([bytes.fromhex(link.sub) for link in links])
-    found.chains += len(links)
-    for link in links:
-        row = kept.get(bytes.fromhex(link.sub))
-        if row is None and link.act == ERASED:
-            found.erased += 1
-        elif row is None:
-            found.note(f"subject {link.sub} is gone, though no erasure ended its chain")
-        elif wrong := _differences(row, link):
-            found.note(f"subject {link.sub} differs from the fold of its entries: {', '.join(wrong)}")
-
-
-def _differences(row: Kept, link: Link) -> list[str]:
-    state = link.state
-    pairs = (
-        ("state", row.state if row.state != b"{}" else b"", state_bytes(state)), ("version", row.version, state.version),
-        ("length", row.length, state.length), ("head", row.head, link.head), ("last_at", row.last_at, state.last_at),
-    )  # fmt: skip
-    return [name for name, column, folded in pairs if column != folded]

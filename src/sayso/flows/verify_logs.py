@@ -5,7 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from sayso.contracts.ledger import Anchor, Audit, Details, origin_of
-from sayso.flows.verify import Progress, Verified, verify
+from sayso.contracts.verified import Verified
+from sayso.flows.verify import Chains, Progress, verify
 from sayso.rules.leaves import LeafRefused, parse
 from sayso.rules.notes import VerifierKey
 from sayso.rules.rollback import Rollback, rollback_of
@@ -23,6 +24,7 @@ class Checked:
 async def verify_logs(
     *, audit_of: Callable[[int], Audit], anchor_of: Callable[[int], Anchor], key_of: Callable[[str], VerifierKey], name: str,
     details: Details | None = None, progress: Progress = lambda _done, _all: None, tree_only: bool = False,
+    chains: Chains | None = None,
 ) -> list[Checked]:  # fmt: skip
     """What was found in each log, oldest first. Chains, states and details are checked once, with the newest.
 
@@ -36,7 +38,7 @@ async def verify_logs(
         closed = await _closed_by(audit_of(after)) if after is not None else None
         found = await verify(
             audit=audit_of(log), anchor=anchor_of(log), key=key_of(origin), closed=closed,
-            details=details, progress=progress, tree_only=tree_only or after is not None,
+            details=details, progress=progress, tree_only=tree_only or after is not None, chains=chains,
         )  # fmt: skip
         if unexplained:
             found.note("the first leaf of this log does not name the log before it", 0)

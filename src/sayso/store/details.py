@@ -2,45 +2,54 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
-
-import asyncpg
 
 from sayso.contracts.ledger import Stored
 from sayso.rules.leaves import SALT_BYTES
-from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound
-from sayso.store.vault import Sealed, Vault
+from sayso.store.vault import Open, Sealed, Unwrap, Vault, opener
+
+_OPEN_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresDetails:
-    """Opens details with the subjects' data keys. A destroyed key leaves its details out; so does one this ring cannot unwrap."""
+    """Opens details with the subjects' data keys. A destroyed key leaves its details out; so does one this ring cannot unwrap.
 
-    pool: "asyncpg.Pool[asyncpg.Record]"
+    `connection` may be a pool; that of an audit shows what the audit sees.
+    """
+
+    connection: Any
     vault: Vault
 
     async def opened(self, entries: Sequence[Stored]) -> Mapping[UUID, tuple[bytes, bytes] | None]:
         """(salt, detail) of those of these entries whose data key still exists; None where the detail is gone or does not open."""
         subs = sorted({entry.sub for entry in entries})
-        async with borrowed(self.pool) as connection:
-            wrapped = await connection.fetch(QUERIES["keys_of_subjects"], [sub[0] for sub in subs], subs)
-            rows = await connection.fetch(QUERIES["audit_details"], [e.shard for e in entries], [e.id for e in entries])
-        sealed = {row["entry"]: row["sealed"] for row in rows}
-        keys = {row["pseudonym"]: self._unwrapped(row["pseudonym"], row["wrapped"]) for row in wrapped}
+        shards = [int.from_bytes(sub[:1]) for sub in subs]
+        places = [entry.shard for entry in entries], [entry.id for entry in entries]
+        wrapped = await self.connection.fetch(QUERIES["keys_of_subjects"], shards, subs, timeout=_OPEN_SECONDS)
+        sealed = dict(await self.connection.fetch(QUERIES["audit_details"], *places, timeout=_OPEN_SECONDS))
+        unwrap = self.vault.unwrapper()
+        keys = {sub: _key(unwrap, key, sub) for sub, key in wrapped}
         owned = ((entry.id, keys.get(entry.sub)) for entry in entries)
-        return {entry: self._opened(key, entry, sealed.get(entry, b"")) for entry, key in owned if key is not None}
+        return {entry: _opened(key, sealed.get(entry, b""), entry) for entry, key in owned if key is not None}
 
-    def _unwrapped(self, sub: bytes, wrapped: bytes) -> bytes | None:
-        try:
-            return self.vault.unwrap(wrapped, bound("subject_key", sub))
-        except Sealed:
-            return None
 
-    def _opened(self, key: bytes, entry: UUID, sealed: bytes) -> tuple[bytes, bytes] | None:
-        try:
-            plain = self.vault.open(key, sealed, bound("detail", entry.bytes))
-        except Sealed:
-            return None
-        return plain[:SALT_BYTES], plain[SALT_BYTES:]
+_PLACE: Final = bound("detail", bytes(16))[:-16]
+
+
+def _key(unwrap: Unwrap, wrapped: bytes, sub: bytes) -> Open | None:
+    try:
+        return opener(unwrap(wrapped, bound("subject_key", sub)))
+    except Sealed:
+        return None
+
+
+def _opened(key: Open, sealed: bytes, entry: UUID) -> tuple[bytes, bytes] | None:
+    try:
+        plain = key(sealed, _PLACE + entry.bytes)  # bound("detail", …), made once
+    except Sealed:
+        return None
+    return plain[:SALT_BYTES], plain[SALT_BYTES:]

@@ -1,5 +1,6 @@
 """The ledger in PostgreSQL: the log's turns, reading it, and the audit's one consistent view (contracts/ledger.py)."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from uuid import UUID
 
 import asyncpg
 
-from sayso.contracts.ledger import Kept, LedgerDamaged, Placed, Signed, Stored, Turn, Waiting
+from sayso.contracts.ledger import ALL_SHARDS, Kept, LedgerDamaged, Placed, Signed, Stored, Turn, Waiting
 from sayso.rules.tiles import WIDTH, TileKey
+from sayso.store.details import PostgresDetails
 from sayso.store.pool import borrowed
 from sayso.store.queries import QUERIES
+from sayso.store.vault import Vault
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 _LOCK_CLASS = 0x5A59
 """Sayso's number among advisory locks of two integers; the second one is the log."""
 _AUDIT_ROWS = 16 * WIDTH
+_SNAPSHOT = re.compile("[^0-9A-F-]")
 _AUDIT_SECONDS = 3_600.0
 """How long one step of an audit may take: the first one sorts everything."""
 
@@ -90,9 +94,15 @@ class PostgresLog:
             yield _PostgresTurn(connection, log) if is_open else None
 
     @asynccontextmanager
-    async def audit(self) -> AsyncIterator["PostgresAudit"]:
-        """One consistent, read-only view of the whole ledger; it holds a connection and old row versions until it ends."""
+    async def audit(self, snapshot: str = "") -> AsyncIterator["PostgresAudit"]:
+        """One consistent, read-only view of the whole ledger, or of a snapshot that another audit holds.
+
+        It holds a connection and old row versions until it ends.
+        """
         async with borrowed(self.pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            if snapshot:
+                await connection.execute(f"SET TRANSACTION SNAPSHOT '{_SNAPSHOT.sub('', snapshot)}'")
+            await connection.execute(QUERIES["audit_begins"])
             yield PostgresAudit(connection, self.log)
 
 
@@ -154,6 +164,14 @@ class PostgresAudit:
         """The same view, about another log."""
         return PostgresAudit(self.connection, log)
 
+    async def snapshot(self) -> str:
+        """What other connections see the same by, as long as this audit lasts."""
+        return str(await self.connection.fetchval(QUERIES["audit_snapshot"]))
+
+    def details(self, vault: Vault) -> PostgresDetails:
+        """The personal parts of entries in this view."""
+        return PostgresDetails(self.connection, vault)
+
     async def logs(self) -> Sequence[int]:
         """The numbers of all logs, oldest first."""
         return [row["id"] for row in await self.connection.fetch(QUERIES["log_numbers"])]
@@ -167,13 +185,13 @@ class PostgresAudit:
         """All places in order, 4,096 at a time."""
         cursor = await self.connection.cursor(QUERIES["audit_places"], self.log, timeout=_AUDIT_SECONDS)
         while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
-            yield [Placed(*row) for row in rows]
+            yield list(map(Placed._make, rows))
 
-    async def entries(self) -> AsyncIterator[Sequence[Stored]]:
-        """All entries, chain by chain, 4,096 at a time."""
-        cursor = await self.connection.cursor(QUERIES["audit_entries"], timeout=_AUDIT_SECONDS)
+    async def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:
+        """All entries of these shards, chain by chain, 4,096 at a time."""
+        cursor = await self.connection.cursor(QUERIES["audit_entries"], shards.start, shards.stop, timeout=_AUDIT_SECONDS)
         while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
-            yield [_stored(row) for row in rows]
+            yield list(map(Stored._make, rows))
 
     async def tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The tiles with these keys, as far as they exist."""
@@ -190,8 +208,8 @@ class PostgresAudit:
 
     async def subjects(self, subs: Collection[bytes]) -> Mapping[bytes, Kept]:
         """The subjects with these pseudonyms, as far as they exist."""
-        rows = await self.connection.fetch(QUERIES["audit_subjects"], [sub[0] for sub in subs], list(subs))
-        return {row["pseudonym"]: Kept(*list(row)[1:]) for row in rows}
+        rows = await self.connection.fetch(QUERIES["audit_subjects"], [int.from_bytes(sub[:1]) for sub in subs], list(subs))
+        return {pseudonym: Kept(*kept) for pseudonym, *kept in rows}
 
     async def unfounded(self) -> Sequence[bytes]:
         """Pseudonyms of subjects that have state but no entry, at most 100."""
@@ -209,9 +227,3 @@ async def _tiles(connection: "Connection", log: int, keys: Collection[TileKey]) 
 
 def _signed(row: Any) -> Signed | None:
     return Signed(*row) if row else None
-
-
-def _stored(row: Any) -> Stored:
-    """By places: an audit reads millions of them."""
-    shard, entry, leaf, sub, ver, at, kind, act, brand, channel, category, src, effect, log, seq, waits = row
-    return Stored(shard, entry, leaf, sub, ver, at, kind, act, (brand, channel, category), src, effect, log, seq, waits)

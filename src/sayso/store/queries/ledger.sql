@@ -110,6 +110,14 @@ JOIN LATERAL (SELECT leaf FROM entry WHERE entry.shard = log_entry.shard AND ent
 WHERE log_entry.log = $1 AND log_entry.seq >= $2 AND log_entry.seq < $3
 ORDER BY log_entry.seq;
 
+-- name: audit_begins
+-- Gives the audit's transaction room to sort and join in: its reads are few and large.
+SET LOCAL work_mem = '64MB';
+
+-- name: audit_snapshot
+-- Lets other connections see what this transaction sees.
+SELECT pg_export_snapshot();
+
 -- name: audit_counts
 -- Counts the places of one log and all entries, for a report of progress.
 -- every shard: an audit reads everything
@@ -124,12 +132,13 @@ WHERE log_entry.log = $1
 ORDER BY log_entry.seq;
 
 -- name: audit_entries
--- Reads all entries chain by chain, with their places and whether they wait for one.
+-- Reads all entries of some shards (from $1 on, before $2) chain by chain, with their places and whether they wait for one.
 SELECT entry.shard, entry.id, entry.leaf, entry.sub, entry.ver, entry.at, entry.kind, entry.act, entry.brand, entry.channel,
        entry.category, entry.src, entry.effect, log_entry.log, log_entry.seq, to_sequence.id IS NOT NULL AS waits
 FROM entry
 LEFT JOIN log_entry ON log_entry.entry = entry.id AND log_entry.shard = entry.shard
 LEFT JOIN to_sequence ON to_sequence.shard = entry.shard AND to_sequence.id = entry.id
+WHERE entry.shard >= $1 AND entry.shard < $2
 ORDER BY entry.shard, entry.sub, entry.ver;
 
 -- name: audit_subjects

@@ -1,0 +1,140 @@
+"""Verifying chains with every processor there is: shards are independent, so each process takes some at a time. Changes nothing.
+
+All processes read the snapshot that the audit they help reads; each has a connection of its own, and the keys that open details.
+`python -m sayso.verifying` is such a process: a task on its first line, then shards to check; what it finds goes out line by line.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sayso import keys
+from sayso.contracts.book import Unavailable
+from sayso.contracts.ledger import ALL_SHARDS
+from sayso.contracts.verified import Verified
+from sayso.flows.verify import Chains
+from sayso.flows.verify_chains import verify_chains
+from sayso.store.ledger import PostgresAudit, PostgresLog
+from sayso.store.pool import open_pool
+from sayso.store.vault import Vault
+
+SPANS: Final = 16
+"""Into how many parts the shards are split: few enough for long reads, many enough that no process waits long for the last one."""
+WORTH_IT: Final = 50_000
+"""Entries below which starting processes takes longer than they save."""
+LINE_BYTES: Final = 1 << 24
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a process needs: where the store and the data folder are, the snapshot that all read, and which log of which size."""
+
+    dsn: str
+    folder: str
+    snapshot: str
+    log: int
+    size: int
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a process found, or why it could not look."""
+
+    found: Verified | None = None
+    unavailable: str = ""
+
+
+@asynccontextmanager
+async def crew(audit: PostgresAudit, dsn: str, folder: Path, *, processes: int | None = None) -> AsyncIterator[Chains | None]:
+    """What checks the chains of this audit's ledger with several processes, until the block ends; None where one alone is as quick."""
+    count = processes or os.cpu_count() or 1
+    _, entries = await audit.counts()
+    if count < 2 or (processes is None and entries < WORTH_IT):
+        yield None
+        return
+    snapshot = await audit.snapshot()
+    running: list[Process] = []
+
+    async def chains(log: int, size: int, tell: Callable[[int], None]) -> Verified:
+        task, width = Task(dsn, str(folder), snapshot, log, size), len(ALL_SHARDS) // SPANS
+        left, found = iter(ALL_SHARDS[::width]), Verified()
+
+        async def work(process: Process) -> None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(msgspec.json.encode(task) + b"\n")
+            for first in left:
+                process.stdin.write(b"%d %d\n" % (first, first + width))
+                found.take(_read(await process.stdout.readline()))
+                tell(found.entries)
+
+        for _ in range(count):
+            command = (sys.executable, "-m", "sayso.verifying")
+            running.append(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LINE_BYTES))
+        await asyncio.gather(*map(work, running))
+        return found
+
+    try:
+        yield chains
+    finally:
+        for process in running:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+def _read(line: bytes) -> Verified:
+    """What a process reports. Raises Unavailable where it found nothing out."""
+    report = msgspec.json.decode(line, type=Report) if line else Report(unavailable="a process that verified ended before it was done")
+    if report.found is None:
+        raise Unavailable(report.unavailable)
+    return report.found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No look for cycles among objects until the block ends: verifying makes millions and no cycles, and looking took a third of its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+async def _serve(task: Task) -> None:
+    """Checks the shards that stdin names until it ends, reading from one snapshot all the while."""
+    pool = await open_pool(task.dsn, size=1, application="sayso verify")
+    ring = keys.load(Path(task.folder)).kek_ring
+    vault = Vault(ring.secrets, ring.current, os.urandom)
+    async with PostgresLog(pool, task.log).audit(task.snapshot) as audit:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            first, upto = map(int, line.split())
+            found = await verify_chains(audit=audit, size=task.size, details=audit.details(vault), shards=range(first, upto))
+            _say(Report(found))
+
+
+def _say(report: Report) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """One process: it is stopped by the one that started it, not by the keyboard."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    task = msgspec.json.decode(sys.stdin.readline(), type=Task)
+    try:
+        with uncollected():
+            asyncio.run(_serve(task))
+    except Unavailable as failure:
+        _say(Report(unavailable=str(failure)))
+
+
+if __name__ == "__main__":
+    main()
