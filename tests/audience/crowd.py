@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import asyncpg
 
@@ -129,7 +129,7 @@ class Crowd:
 
     def _mirrored(self, emails: Sequence[One]) -> None:
         for one in emails:
-            for other in aliases(replace(parse_address("email", one.value, default_region=None)))[1:]:
+            for other in aliases(parse_address("email", one.value, default_region=None))[1:]:
                 if self.chance.random() < 0.3:
                     self.speak(self.subject("email", other.value), [])
 

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from sayso.contracts.book import Unavailable
 from sayso.contracts.desk import Campaign, Desk
 from sayso.contracts.gatehouse import Gatehouse
+from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, check
 from sayso.rules.answer import Logged, explained, shown
 from sayso.rules.catalogue import Catalogue
@@ -61,46 +62,52 @@ class Asking:
     campaigns: Campaigns
     permits: Ring = field(repr=False)
 
-    async def ask(self, bodies: Sequence[Any], *, explain: bool, single: bool, known: bool = True) -> list[dict[str, Any]]:
+    async def ask(self, bodies: Sequence[Any], *, explain: bool, known: bool = True) -> list[dict[str, Any]]:
         """The answers in order. Raises Problem for bodies that cannot be read; an unreachable store is an answer, not an error.
 
         `known` is false where already the caller could not be looked up: then everything is denied without asking.
         """
-        named = {name for body in bodies for name in _campaign_in(body)}
-        campaigns: Mapping[str, Campaign] = {}
-        ground = self.current.held
-        if named or not self.current.fresh:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    ground = await self.current.ground()
-                    campaigns = await self.campaigns.named(named)
-            except (Unavailable, TimeoutError):
-                ground, known = self.current.held, False
+        ground, campaigns, known = await self._known(bodies, known=known)
         questions: list[Question] = []
         flaws: list[tuple[str, str]] = []
         for n, body in enumerate(bodies):
             if n % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             try:
-                questions.append(
-                    read_check(
-                        body, catalogue=ground.catalogue, campaigns=campaigns, countries=COUNTRIES, region=ground.default_country,
-                        at="#" if single else f"#/items/{n}",
-                    )
-                )  # fmt: skip
+                questions.append(_question(body, ground, campaigns, f"#/items/{n}"))
             except Problem as refused:
                 flaws += refused.errors
         if flaws:
             raise invalid(*flaws)
         verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground)
-        for found, logged in verdicts:
-            (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
         answers = []
         for n, (found, logged) in enumerate(verdicts):
             if n % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
+            _count(found, logged)
             answers.append(self.answer(found, logged, ground.catalogue, explain=explain))
         return answers
+
+    async def ask_one(self, body: Any, *, explain: bool, known: bool = True) -> dict[str, Any]:
+        """The answer to one question; see `ask`."""
+        ground, campaigns = self.current.held, _NO_CAMPAIGNS
+        if not self.current.fresh or _campaign_in(body):
+            ground, campaigns, known = await self._known([body], known=known)
+        question = _question(body, ground, campaigns, "#")
+        [(found, logged)] = await check([question], gatehouse=self.gatehouse if known else None, ground=ground)
+        _count(found, logged)
+        return self.answer(found, logged, ground.catalogue, explain=explain)
+
+    async def _known(self, bodies: Sequence[Any], *, known: bool) -> tuple[Ground, Mapping[str, Campaign], bool]:
+        """The ground in force, the campaigns named, and whether the store could be asked for them."""
+        named = {name for body in bodies for name in _campaign_in(body)}
+        if self.current.fresh and not named:
+            return self.current.held, _NO_CAMPAIGNS, known
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await self.current.ground(), await self.campaigns.named(named), known
+        except (Unavailable, TimeoutError):
+            return self.current.held, _NO_CAMPAIGNS, False
 
     def answer(self, found: UUID | None, logged: Logged, catalogue: Catalogue, *, explain: bool) -> dict[str, Any]:
         """One answer as the wire shows it, with its permit where it allows."""
@@ -109,6 +116,17 @@ class Asking:
             permit = sign_permit(self.permits, found, logged.channel, logged.category, expires_at=logged.permit_until)
         body = shown(str(found) if found else None, logged, catalogue, permit)
         return {**body, "explanation": explained(logged, catalogue)} if explain else body
+
+
+_NO_CAMPAIGNS: Final[Mapping[str, Campaign]] = {}
+
+
+def _count(found: UUID | None, logged: Logged) -> None:
+    (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
+
+
+def _question(body: Any, ground: Ground, campaigns: Mapping[str, Campaign], at: str) -> Question:
+    return read_check(body, catalogue=ground.catalogue, campaigns=campaigns, countries=COUNTRIES, region=ground.default_country, at=at)
 
 
 def _campaign_in(body: Any) -> set[str]:

@@ -36,7 +36,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    grant: Grant
+    caller: Caller
+    expires_at: int
     asked_at: float
 
 
@@ -59,7 +60,7 @@ class TokenCache:
         held = self._held.get(fingerprint(token))
         if held is None or self._monotonic() - held.asked_at >= FRESH_SECONDS:
             return None
-        return _caller(held.grant, self._clock())
+        return held.caller if held.expires_at > self._clock() else None
 
     async def lookup(self, token: str) -> Caller | None:
         """Who this token belongs to; None when it is unknown, expired or revoked. Raises Unavailable when nobody can tell."""
@@ -77,7 +78,7 @@ class TokenCache:
     def known(self, token: str) -> Caller | None:
         """Who this token belonged to when last asked: for doors that must answer (and deny) while the store is down."""
         held = self._held.get(fingerprint(token))
-        return _caller(held.grant, self._clock()) if held else None
+        return held.caller if held is not None and held.expires_at > self._clock() else None
 
     def forget(self, token: str) -> None:
         """Believes nothing about this token any more."""
@@ -90,7 +91,7 @@ class TokenCache:
         if grant is not None:
             if len(self._held) >= CACHED:
                 self._held.pop(next(iter(self._held)))
-            self._held[key] = _Held(grant, asked_at)
+            self._held[key] = _Held(Caller(grant.client, grant.scopes, grant.relay_only), grant.expires_at, asked_at)
         return grant
 
     def _asked(self, key: bytes, task: "asyncio.Task[Grant | None]") -> None:

@@ -85,7 +85,7 @@ def gate_router(asking: Asking) -> APIRouter:
         body: Annotated[dict[str, Any], Body(examples=[CHECK])], explain: Annotated[bool, Query(description="Lists every rule.")] = False
     ) -> Any:
         """May this be sent? Strong, and logged before it is answered."""
-        return (await asking.ask([body], explain=explain, single=True))[0]
+        return await asking.ask_one(body, explain=explain)
 
     @router.post("/api/v2/send_checks:batch", dependencies=guard, response_model=Verdicts, operation_id="send_checks_batch")
     async def send_checks_batch(
@@ -93,7 +93,7 @@ def gate_router(asking: Asking) -> APIRouter:
         explain: bool = False,
     ) -> Any:
         """Up to 1,000 checks at once; the answers stand in the same order."""
-        return {"items": await asking.ask(batch_of(body), explain=explain, single=False)}
+        return {"items": await asking.ask(batch_of(body), explain=explain)}
 
     @router.get(
         "/api/v2/send_checks/{check_id}", dependencies=guard, response_model=Verdict, operation_id="logged_check",

@@ -23,7 +23,7 @@ async def ask(request: Request) -> Response:
     form = await own_form(request, console.form_token, console.hosts)
     asked = {name: form.get(name, "") for name in FIELDS}
     try:
-        answer = (await console.asking.ask([body_of(asked)], explain=True, single=True))[0]
+        answer = await console.asking.ask_one(body_of(asked), explain=True)
     except Problem as flawed:
         return await _shown(request, asked, problem="; ".join(dict.fromkeys(detail for detail, _ in flawed.errors)), status=422)
     if answer["id"] is None:
