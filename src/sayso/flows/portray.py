@@ -52,7 +52,7 @@ def latest_of(noted: Sequence[Noted]) -> Latest | None:
     """The newest of several applied entries, as the governance fields show it."""
     if not noted:
         return None
-    newest = max(noted, key=lambda one: (one.fields["at"], one.id))
+    newest = noted[0] if len(noted) == 1 else max(noted, key=lambda one: (one.fields["at"], one.id))
     detail = newest.detail or {}
     method = str(newest.fields.get("x", {}).get("method", ""))
     return Latest(newest.fields["at"], newest.fields["src"], method, detail.get("reason"), detail.get("ip"))

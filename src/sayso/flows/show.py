@@ -39,7 +39,7 @@ async def show(key: Key, *, brand: str | None, book: Book, ground: Ground) -> Se
 
 def seen(row: Row, page: Page, shown: Shown, *, brand: str | None, ground: Ground, now: int) -> Seen:
     """The document of a row that was read or written with its page."""
-    linked = page.linked(row)
+    linked = page.linked(row) if row.state.links else ()
     readings = readings_of(row, linked)
     people, addresses = _sides(row, linked)
     latest = latest_of([shown.latest[one.sub] for one in (row, *linked) if one.sub in shown.latest])
@@ -58,12 +58,17 @@ def _sides(row: Row, linked: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def _name(rows: Iterable[Row], shown: Shown) -> str | None:
-    return next((shown.names[one.sub] for one in rows if one.sub in shown.names), None)
+    for one in rows:
+        if (name := shown.names.get(one.sub)) is not None:
+            return name
+    return None
 
 
 def _country(rows: Iterable[Row]) -> str | None:
     """The country stated for the contact; where none was, the one stated last for an address."""
-    found = list(rows)
+    found = [one for one in rows if one.state.place]
+    if not found:
+        return None
     for group in ([one for one in found if one.kind == CONTACT], found):
         places = [one.state.place for one in group if one.state.place]
         if places:

@@ -4,140 +4,20 @@ Only decides; reading, locking and keeping are the store's. Losers are kept too:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from sayso.rules import view
 from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
-from sayso.rules.state import At, Stamp, State, fold
+from sayso.rules.state import At, State, fold
+from sayso.rules.statements import Block, Choose, Happen, Locate, Restore, Row, Ruling, Statement, Suspend, Tie, Told, Voice, Word
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, SECOND_HAND, Choice, Effect, Scope, is_strong, method_of
-from sayso.rules.words import Method as ConsentMethod
 
 AHEAD: Final = 300_000_000
 """How far ahead of us a statement's own time may lie: five minutes."""
 SPREADS_TO: Final = ("ads", "social")
 """Channels that a whole-company e-mail opt-out reaches too (policy of the first rulebook)."""
-
-
-class Voice(NamedTuple):
-    """Who speaks through which door. `own`: the person acted; `granted`: a sync profile lets this connection opt people in."""
-
-    src: str
-    own: bool
-    actor: str
-    via: str
-    method: ConsentMethod | None = None
-    outright: bool = False
-    granted: bool = False
-    relay_only: bool = False
-
-
-class Choose(NamedTuple):
-    """A word for one scope; `field` is what the speaker called it ("" when it is not answered as a preference field)."""
-
-    scope: Scope
-    out: bool
-    field: str = ""
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Takes back the speaker's own word that `entry` recorded, as long as it is still their latest for the scope.
-
-    What they had said before (`before`; None: nothing) stands again as of its own time. Never more than that.
-    """
-
-    scope: Scope
-    entry: str
-    before: Stamp | None = None
-    field: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A deliverability or policy fact that is set or lifted: hard_bounce, soft_bounce, complaint, blacklist, carrier_stop."""
-
-    name: str
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Suspend:
-    """A pause of one brand until a time; None ends it. `instead_of` takes back that entry, if it is still the speaker's latest pause."""
-
-    brand: str
-    until: int | None
-    instead_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Locate:
-    """The country of whom it is about."""
-
-    country: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tie:
-    """A contact and one of its addresses belong together; `address` is the key of the address's row."""
-
-    address: str
-    primary: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Happen:
-    """Something happened that changes no choice: opens, clicks, custom events."""
-
-    name: str
-
-
-Word = Choose | Restore | Block | Suspend | Locate | Tie | Happen
-
-
-class Row(NamedTuple):
-    """One subject as it stands: pseudonym in hex, kind, state, and the readings of others linked to it by pseudonym."""
-
-    sub: str
-    kind: str
-    state: State
-
-
-class Statement(NamedTuple):
-    """Words said in one act. `contact`, `address` and `lookalikes` are pseudonyms of the rows they are kept in ("" for none).
-
-    `refused` names the rule that forbids the whole act: the attempt is kept, nothing changes.
-    """
-
-    voice: Voice
-    words: tuple[Word, ...]
-    contact: str = ""
-    address: str = ""
-    lookalikes: tuple[str, ...] = ()
-    given_ts: int | None = None
-    refused: str = ""
-
-
-class Told(NamedTuple):
-    """What one word became. `became` is the choice that stands now; `entries` are where it is kept."""
-
-    word: Word
-    effect: Effect
-    rule: str
-    became: Choice | str
-    entries: tuple[str, ...]
-
-
-class Ruling(NamedTuple):
-    """The entries a statement leaves, in order, the rows after them, and one answer a word."""
-
-    entries: tuple[Entry, ...]
-    rows: Mapping[str, Row]
-    told: tuple[Told, ...]
-
 
 Readings = Callable[[Mapping[str, Row]], tuple[Reading, ...]]
 NewId = Callable[[str], str]
@@ -243,7 +123,8 @@ class _Hand:
         ts, ahead = self.time(out=out)
         method = method_of(voice.method, out=out, own=voice.own, outright=voice.outright)
         strong = is_strong(out=out, method=method, source=voice.src, granted=voice.granted, relay_only=voice.relay_only)
-        before = self.seen(scope)
+        said = view.heard(self.as_read())
+        before = view.choice_among(said, scope, self.window)
         # By places: every write makes one, and naming two dozen takes as long as making it.
         entry = Entry(
             "~", "", "choice", 0, ts, "choice", voice.src, self.actor(), voice.via, "quarantined" if ahead else "applied",
@@ -255,12 +136,13 @@ class _Hand:
             return "refused", rule, before, self.keep(entry, keys, "refused", rule)
         if ahead:
             return "quarantined", "opt_in_from_the_future", before, self.keep(entry, keys, "quarantined", "opt_in_from_the_future")
-        trial = dict(self.rows)
-        for key in keys:
-            row = trial[key]
-            trial[key] = Row(row.sub, row.kind, fold(row.state, entry))
-        after = view.choice_at(self.readings(trial), scope, self.window)
-        effect, why = self.judged(entry, scope, before, after, trial)
+        after: Choice = "opted_out"
+        effect: Effect = "unchanged" if before == after else "applied"
+        why = ""
+        if not out or any(one.outs is None for one in said):  # where nobody ever opted in nothing stands against an opt-out
+            trial = {**self.rows, **{key: self.rows[key]._replace(state=fold(self.rows[key].state, entry)) for key in keys}}
+            after = view.choice_at(self.readings(trial), scope, self.window)
+            effect, why = self.judged(entry, scope, before, after, trial)
         written = self.keep(entry, keys, effect, rule or why)
         if strong and scope == Scope(ANY, "email", ANY):
             self.spread(entry, keys)
@@ -410,3 +292,24 @@ def _old(word: Word, state: State) -> str:
         case Locate():
             return state.place.country if state.place else ""
     return ""
+
+
+__all__ = [
+    "AHEAD",
+    "SPREADS_TO",
+    "Block",
+    "Choose",
+    "Happen",
+    "Locate",
+    "NewId",
+    "Restore",
+    "Row",
+    "Ruling",
+    "Statement",
+    "Suspend",
+    "Tie",
+    "Told",
+    "Voice",
+    "Word",
+    "decide",
+]

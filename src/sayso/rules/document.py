@@ -1,5 +1,6 @@
 """The preferences document of the wire contract (section 3), from what a subject's rows say."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sayso.rules import view
@@ -34,30 +35,43 @@ def document(
     """The document for one brand, or without one (None) for the whole company with a part per brand."""
     place, said = brand or ANY, view.heard(readings)
     until = view.paused_until(readings, place, now)
-    body: dict[str, Any] = {"contact_id": who.contact_id, "email": who.email}
-    body.update(_choices(said, catalogue, place, window))
-    body.update(
-        {
-            "email_pref_last_updated": format_time(latest.at) if latest else None,
-            "email_pref_update_source": latest.source if latest else None,
-            "email_pref_update_reason": latest.reason if latest else None,
-            "email_pref_consent_ip": latest.ip if latest else None,
-            "email_pref_consent_method": (latest.method or None) if latest else None,
-            "paused_until": format_time(until) if until else None,
-            "blacklisted": view.is_blacklisted(readings),
-            "country": who.country,
-            "always_sent": list(catalogue.always_sent),
-            "channels": _channels(readings, said, catalogue, place, window),
-            "brands": {} if brand else {b: _branded(readings, said, catalogue, b, now, window) for b in view.brands_of(readings)},
-            "version": version,
-            "catalogue_version": catalogue.version,
-        }
-    )
-    return body
+    channels = view.channels_shown(readings)
+    if len(said) == 1 and said[0].outs is not None:
+        choices, flags = _of_outs(said[0].outs, catalogue.refusable_keys, place, channels)
+    else:
+        choices, flags = (
+            _choices(said, catalogue.refusable_keys, place, window),
+            _channels(said, catalogue.refusable_keys, place, channels, window),
+        )
+    return {
+        "contact_id": who.contact_id,
+        "email": who.email,
+        **choices,
+        "email_pref_last_updated": format_time(latest.at) if latest else None,
+        "email_pref_update_source": latest.source if latest else None,
+        "email_pref_update_reason": latest.reason if latest else None,
+        "email_pref_consent_ip": latest.ip if latest else None,
+        "email_pref_consent_method": (latest.method or None) if latest else None,
+        "paused_until": format_time(until) if until else None,
+        "blacklisted": view.is_blacklisted(readings),
+        "country": who.country,
+        "always_sent": list(catalogue.always_sent),
+        "channels": dict(flags),
+        "brands": {} if brand else {b: _branded(readings, said, catalogue, b, now, window) for b in view.brands_of(readings)},
+        "version": version,
+        "catalogue_version": catalogue.version,
+    }
 
 
-def _choices(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
-    chosen = view.choices_among(said, catalogue, brand, "email", window)
+@lru_cache(maxsize=4_096)
+def _of_outs(outs: frozenset[Scope], keys: tuple[str, ...], brand: str, channels: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Choices and channels of whoever only opted out, to be copied: no times are weighed, and few such documents differ."""
+    said = (Heard({}, {}, outs),)
+    return _choices(said, keys, brand, 0), _channels(said, keys, brand, channels, 0)
+
+
+def _choices(said: tuple[Heard, ...], keys: tuple[str, ...], brand: str, window: int) -> dict[str, Any]:
+    chosen = view.choices_among(said, keys, brand, "email", window)
     return {
         "email_opt_out_global": view.is_out_among(said, brand, "email", window),
         **{f"email_pref_{key}": choice for key, choice in chosen.items()},
@@ -68,16 +82,17 @@ def _branded(
     readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, now: int, window: int
 ) -> dict[str, Any]:
     until = view.paused_until(readings, brand, now)
-    channels = _channels(readings, said, catalogue, brand, window)
-    return {**_choices(said, catalogue, brand, window), "paused_until": format_time(until) if until else None, "channels": channels}
+    channels = _channels(said, catalogue.refusable_keys, brand, view.channels_shown(readings), window)
+    choices = _choices(said, catalogue.refusable_keys, brand, window)
+    return {**choices, "paused_until": format_time(until) if until else None, "channels": channels}
 
 
-def _channels(readings: tuple[Reading, ...], said: tuple[Heard, ...], catalogue: Catalogue, brand: str, window: int) -> dict[str, Any]:
+def _channels(said: tuple[Heard, ...], keys: tuple[str, ...], brand: str, channels: tuple[str, ...], window: int) -> dict[str, Any]:
     shown: dict[str, Any] = {}
-    for channel in view.channels_shown(readings):
+    for channel in channels:
         entry: dict[str, Any] = {"opt_out": view.is_out_among(said, brand, channel, window)}
         if channel != "email":
-            named = view.choices_among(said, catalogue, brand, channel, window)
+            named = view.choices_among(said, keys, brand, channel, window)
             choices = {key: choice for key, choice in named.items() if choice != "not_set"}
             if choices:
                 entry["choices"] = choices

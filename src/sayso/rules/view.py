@@ -138,17 +138,25 @@ def brands_of(readings: tuple[Reading, ...]) -> tuple[str, ...]:
 
 def paused_until(readings: tuple[Reading, ...], brand: str, now: int) -> int | None:
     """The end of the longest pause in force for a brand (with ``*``: of all brands), or None."""
-    if not any(row.pauses for reading in readings for row in reading.rows):
+    if not _any_pauses(readings):
         return None
     pauses = [said for reading in readings for said in gate.pauses_of(reading.rows).items()]
     until = [pause.until for named, pause in pauses if named in (ANY, brand) and pause.until > now]
     return max(until, default=None)
 
 
+def _any_pauses(readings: tuple[Reading, ...]) -> bool:
+    for reading in readings:
+        for row in reading.rows:
+            if row.pauses:
+                return True
+    return False
+
+
 def is_blacklisted(readings: tuple[Reading, ...]) -> bool:
     """Whether company policy blocks everything, transactional mail too."""
-    marks = [row.blocks.get("blacklist") for reading in readings for row in reading.rows]
-    return any(mark is not None and mark.on for mark in marks)
+    marks = [row.blocks.get("blacklist") for reading in readings for row in reading.rows if row.blocks]
+    return bool(marks) and any(mark is not None and mark.on for mark in marks)
 
 
 def blocks_of(row: State) -> tuple[str, ...]:
@@ -174,11 +182,11 @@ def _channels_among(named: frozenset[str]) -> tuple[str, ...]:
 
 def choices_shown(readings: tuple[Reading, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
     """The choice for every refusable category of the catalogue, in its order."""
-    return choices_among(heard(readings), catalogue, brand, channel, window)
+    return choices_among(heard(readings), catalogue.refusable_keys, brand, channel, window)
 
 
-def choices_among(said: tuple[Heard, ...], catalogue: Catalogue, brand: str, channel: str, window: int) -> dict[str, Choice]:
-    """The same, of what was merged before."""
+def choices_among(said: tuple[Heard, ...], keys: tuple[str, ...], brand: str, channel: str, window: int) -> dict[str, Choice]:
+    """The same of some categories, of what was merged before."""
     if len(said) == 1 and said[0].outs is not None:
-        return dict(_choices_of(said[0].outs, catalogue.refusable_keys, brand, channel))
-    return {key: choice_among(said, Scope(brand, channel, key), window) for key in catalogue.refusable_keys}
+        return dict(_choices_of(said[0].outs, keys, brand, channel))
+    return {key: choice_among(said, Scope(brand, channel, key), window) for key in keys}

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sayso.contracts.book import Act, Key, KeyReused, Noted, Page, Scene, Shown, Written
 from sayso.rules import fanout, leaves
 from sayso.rules.decide import Row
-from sayso.rules.entries import Entry, leaf_fields
+from sayso.rules.entries import Entry
 from sayso.rules.happenings import HIDDEN, event_column
 from sayso.rules.ids import RANDOM_BYTES, uuid7_text
 from sayso.rules.leaf_text import leaf_of
@@ -73,7 +73,7 @@ class Desk:
     work: dict[tuple[str, str], str] = field(default_factory=dict)
     again: dict[str, New] = field(default_factory=dict)
     latest: dict[str, Noted] = field(default_factory=dict)
-    """The latest applied choice or pause of new subjects: of others the table knows more."""
+    """The latest applied choice or pause of new subjects, with what a document shows of it: of others the table knows more."""
 
 
 async def write_group(connection: Connection, acts: Sequence[Act], tools: Tools) -> list[Answer]:
@@ -265,7 +265,8 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, is_shown: bool, tools: 
     desk.heads[sub] = leaf_hash(leaf)
     if is_shown and sub in desk.new and is_own_word(entry):
         personal = json.loads(detail) if plain != b"{}" else {}
-        desk.latest[sub] = Noted(entry.id, sub, leaf_fields(told, ver=ver, prev=prev, commitment=commitment), personal, None, entry.act)
+        fields = {"at": entry.at, "src": entry.src, "x": {"method": entry.method}}
+        desk.latest[sub] = Noted(entry.id, sub, fields, personal, None, entry.act)
     raw = bytes.fromhex(entry.id.replace("-", ""))
     return (
         raw[-1], entry.id, bytes.fromhex(sub), ver, entry.at, entry.kind, column, *(entry.scope or (None, None, None)),

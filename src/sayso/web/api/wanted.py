@@ -3,7 +3,6 @@
 import difflib
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, JsonValue
@@ -101,6 +100,11 @@ class PreferencesIn(Strict):
     metadata: dict[str, JsonValue] | None = None
 
 
+_NOTHING: Final = PreferencesIn()
+_NO_CHOICES: Final = frozenset({*GOVERNING, "email_pref_last_updated"})
+_NULLABLE: Final = frozenset({"paused_until", "email", "country", *GOVERNING})
+
+
 class Asked(NamedTuple):
     """One preference field of a request, in its words; `scope` is None where nothing was stated."""
 
@@ -110,9 +114,8 @@ class Asked(NamedTuple):
     stated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A preferences body, read. `equal` are read-only members that must be as they are, by name."""
+class Wanted(NamedTuple):
+    """A preferences body, read. `equal` are read-only members that must be as they are, by name. What is personal stays out of the repr."""
 
     words: tuple[Word, ...]
     asked: tuple[Asked, ...]
@@ -122,9 +125,13 @@ class Wanted:
     reason: str | None
     given_ts: int | None
     brand: str | None
-    personal: Mapping[str, Any] = field(repr=False)
-    equal: Mapping[str, Any] = field(repr=False)
+    personal: Mapping[str, Any]
+    equal: Mapping[str, Any]
     refused: ChangeRefused | None = None
+
+    def __repr__(self) -> str:
+        """What was asked for, of nobody."""
+        return f"Wanted({self.asked!r})"
 
 
 def read_wanted(body: Mapping[str, Any], key: Key, *, catalogue: Catalogue, region: str | None, now: int, at: str = "#") -> Wanted:
@@ -132,14 +139,14 @@ def read_wanted(body: Mapping[str, Any], key: Key, *, catalogue: Catalogue, regi
 
     A transactional category makes `refused`: the attempt must still be logged.
     """
-    named = [name for name in body if name.startswith(PREFIX) and name not in (*GOVERNING, "email_pref_last_updated")]
+    named = [name for name in body if name.startswith(PREFIX) and name not in _NO_CHOICES]
     plain = {name: value for name, value in body.items() if name not in READ_ONLY and name not in named}
-    nulls = [name for name, value in plain.items() if value is None and name not in ("paused_until", "email", "country", *GOVERNING)]
+    nulls = [name for name, value in plain.items() if value is None and name not in _NULLABLE]
     errors = [("null says nothing; leave it out", f"{at}/{escaped(name)}") for name in nulls if name in PreferencesIn.model_fields]
     errors += [error for name in named if (error := _flaw(name, body[name], catalogue, at))]
     if errors:
         raise invalid(*errors)
-    given = fitted(PreferencesIn, plain, at)
+    given = fitted(PreferencesIn, plain, at) if plain else _NOTHING
     brand = one_brand(given.business_unit, given.unit, at)
     region = given.country or region
     ties = _ties(given, key, region, at)
@@ -160,11 +167,11 @@ def read_wanted(body: Mapping[str, Any], key: Key, *, catalogue: Catalogue, regi
 
 
 def _flaw(name: str, value: Any, catalogue: Catalogue, at: str) -> tuple[str, str] | None:
-    key, pointer = name.removeprefix(PREFIX), f"{at}/{escaped(name)}"
+    key = name.removeprefix(PREFIX)
     if catalogue.get(key) is None:
-        return _unknown_category(key, [c.key for c in catalogue.refusable], PREFIX), pointer
+        return _unknown_category(key, list(catalogue.refusable_keys), PREFIX), f"{at}/{escaped(name)}"
     if value not in ("opted_in", "opted_out", "not_set"):
-        return "a choice is opted_in, opted_out or not_set", pointer
+        return "a choice is opted_in, opted_out or not_set", f"{at}/{escaped(name)}"
     return None
 
 
