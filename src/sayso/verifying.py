@@ -1,7 +1,7 @@
 """Verifying chains with every processor there is: shards are independent, so each process takes some at a time. Changes nothing.
 
 All processes read the snapshot that the audit they help reads; each has a connection of its own, and the keys that open details.
-`python -m sayso.verifying` is such a process: a task on its first line, then shards to check; what it finds goes out line by line.
+`python -m sayso.verifying` is such a process: a task comes in on one line, reports go out line by line.
 """
 
 import asyncio
@@ -27,26 +27,27 @@ from sayso.store.ledger import PostgresAudit, PostgresLog
 from sayso.store.pool import open_pool
 from sayso.store.vault import Vault
 
-SPANS: Final = 16
-"""Into how many parts the shards are split: few enough for long reads, many enough that no process waits long for the last one."""
 WORTH_IT: Final = 50_000
 """Entries below which starting processes takes longer than they save."""
 LINE_BYTES: Final = 1 << 24
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What a process needs: where the store and the data folder are, the snapshot that all read, and which log of which size."""
+    """What a process checks: shards of the store at this DSN, with the keys of this folder, in a snapshot, of a log and its size."""
 
     dsn: str
     folder: str
     snapshot: str
     log: int
     size: int
+    first: int
+    upto: int
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a process found, or why it could not look."""
+    """How many entries a process is done with, and at the end what it found, or why it could not look."""
 
+    done: int = 0
     found: Verified | None = None
     unavailable: str = ""
 
@@ -63,22 +64,23 @@ async def crew(audit: PostgresAudit, dsn: str, folder: Path, *, processes: int |
     running: list[Process] = []
 
     async def chains(log: int, size: int, tell: Callable[[int], None]) -> Verified:
-        task, width = Task(dsn, str(folder), snapshot, log, size), len(ALL_SHARDS) // SPANS
-        left, found = iter(ALL_SHARDS[::width]), Verified()
+        done, found = [0] * count, Verified()
 
-        async def work(process: Process) -> None:
+        async def work(n: int, process: Process) -> None:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(msgspec.json.encode(task) + b"\n")
-            for first in left:
-                process.stdin.write(b"%d %d\n" % (first, first + width))
-                found.take(_read(await process.stdout.readline()))
-                tell(found.entries)
+            # One read a process: each reads all of the table to find its shards.
+            first, upto = (len(ALL_SHARDS) * end // count for end in (n, n + 1))
+            process.stdin.write(msgspec.json.encode(Task(dsn, str(folder), snapshot, log, size, first, upto)) + b"\n")
+            while (report := _read(await process.stdout.readline())).found is None:
+                done[n] = report.done
+                tell(sum(done))
+            found.take(report.found)
 
         for _ in range(count):
             command = (sys.executable, "-m", "sayso.verifying")
             running.append(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LINE_BYTES))
-        await asyncio.gather(*map(work, running))
+        await asyncio.gather(*(work(n, process) for n, process in enumerate(running)))
         return found
 
     try:
@@ -90,12 +92,12 @@ async def crew(audit: PostgresAudit, dsn: str, folder: Path, *, processes: int |
             await process.wait()
 
 
-def _read(line: bytes) -> Verified:
-    """What a process reports. Raises Unavailable where it found nothing out."""
+def _read(line: bytes) -> Report:
+    """What a process reports. Raises Unavailable where it cannot go on."""
     report = msgspec.json.decode(line, type=Report) if line else Report(unavailable="a process that verified ended before it was done")
-    if report.found is None:
+    if report.unavailable:
         raise Unavailable(report.unavailable)
-    return report.found
+    return report
 
 
 @contextmanager
@@ -108,16 +110,15 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-async def _serve(task: Task) -> None:
-    """Checks the shards that stdin names until it ends, reading from one snapshot all the while."""
+async def _checked(task: Task) -> Verified:
     pool = await open_pool(task.dsn, size=1, application="sayso verify")
     ring = keys.load(Path(task.folder)).kek_ring
     vault = Vault(ring.secrets, ring.current, os.urandom)
     async with PostgresLog(pool, task.log).audit(task.snapshot) as audit:
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            first, upto = map(int, line.split())
-            found = await verify_chains(audit=audit, size=task.size, details=audit.details(vault), shards=range(first, upto))
-            _say(Report(found))
+        return await verify_chains(
+            audit=audit, size=task.size, details=audit.details(vault), progress=lambda done: _say(Report(done)),
+            shards=range(task.first, task.upto),
+        )  # fmt: skip
 
 
 def _say(report: Report) -> None:
@@ -131,7 +132,7 @@ def main() -> None:
     task = msgspec.json.decode(sys.stdin.readline(), type=Task)
     try:
         with uncollected():
-            asyncio.run(_serve(task))
+            _say(Report(found=asyncio.run(_checked(task))))
     except Unavailable as failure:
         _say(Report(unavailable=str(failure)))
 
