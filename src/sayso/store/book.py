@@ -20,7 +20,7 @@ from sayso.store.writing import Answer, Tools, read_links, write_group
 
 WRITERS: Final = 2
 """Transactions at once in one process: while one waits for its commit the next is being judged."""
-GROUP: Final = 200
+GROUP: Final = 250
 TRIES: Final = 8
 RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 

@@ -24,6 +24,7 @@ from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
 from sayso.rules.subjects import CONTACT
 from sayso.store import memos
+from sayso.store.appending import append, name_again
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
 from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
@@ -275,27 +276,23 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, is_shown: bool, tools: 
 
 
 async def _append(connection: Connection, desk: Desk) -> None:
-    """Keeps everything in one statement; a subject that another transaction made first raises UniqueViolationError."""
+    """Keeps everything; a subject that another transaction made first raises UniqueViolationError."""
     changed = sorted({row[2] for row in desk.entries} - {bytes.fromhex(sub) for sub in desk.new})
     if not changed and not desk.new:
         return
     saved = [_saved(desk, pseudonym.hex()) for pseudonym in changed]
     made = sorted([(*_saved(desk, sub), one.kind, bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.new.items()])
     tasks = [(int(sub[:2], 16), UUID(spoke), bytes.fromhex(sub), origin) for (spoke, sub), origin in desk.work.items()]
-    columns = (*_columns(desk.entries, 14), *_columns(saved, 7), *_columns(tasks, 4), *_columns(made, 11))
-    await connection.execute(QUERIES["append"], desk.now, *columns)
+    await append(connection, desk.now, desk.entries, saved, tasks, made)
     if desk.again:
-        named = sorted((*desk.places[sub], bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.again.items())
-        await connection.execute(QUERIES["name_again"], *_columns(named, 5))
+        await name_again(
+            connection, sorted((*desk.places[sub], bytes.fromhex(sub), one.sealed, one.wrapped) for sub, one in desk.again.items())
+        )
 
 
 def _saved(desk: Desk, sub: str) -> tuple[Any, ...]:
     state = desk.rows[sub].state
     return (*desk.places[sub], state.version, state.length, desk.heads[sub], state.last_at, to_bytes(state))
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 __all__ = ["Answer", "Tools", "read_links", "write_group"]
