@@ -24,6 +24,7 @@ from sayso.store.desk import PostgresDesk
 from sayso.store.segments import PostgresSegments
 from sayso.web.app_parts import api_app
 from sayso.web.auth import RateLimit, TokenCache
+from sayso.web.corked import CorkedHttp
 from sayso.web.hub import Current, Hub
 
 SECRET = "sss_" + "s" * 43
@@ -107,7 +108,8 @@ class Api:
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """The base URL of an app while it is served on a free loopback port."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False, lifespan="off"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, http=CorkedHttp, log_level="warning", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(20):

@@ -24,6 +24,7 @@ from sayso.app import web_app, working
 from sayso.opening import Parts, database_of, opened
 from sayso.settings import Settings
 from sayso.store import embedded
+from sayso.web.corked import CorkedHttp
 
 log = structlog.get_logger("sayso")
 
@@ -99,7 +100,7 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
         if plan.begun is not None:
             await plan.begun(parts)
         config = uvicorn.Config(
-            app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False, date_header=True,
+            app, http=CorkedHttp, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False, date_header=True,
             timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         with _ended_once():
