@@ -1,7 +1,6 @@
 """`make bench`: every figure beside its limit, measured in the same run. FULL=1 takes ten million people instead of one."""
 
 import argparse
-import asyncio
 import json
 import os
 import platform
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -55,7 +55,7 @@ async def among_people(hub: Bench, people: int, wanted: Callable[[str], bool], c
     filled, flat = 0, wanted("flat")
     for size in (*(one for one in SIZES if one < people), people):
         console.log(f"making {size - filled:,} people …")
-        await fill_in_parallel(hub.dsn, hub.pepper, filled, size - filled)
+        await fill_in_parallel(hub.dsn, hub.folder, filled, size - filled)
         filled = size
         if flat:
             points.append(await flatness.point(hub, size))
@@ -97,7 +97,7 @@ def main() -> None:
     console = Console(stderr=True)
     if not load.have_wrk():
         sys.exit("The figures need the load generator wrk: apt-get install wrk")
-    found = asyncio.run(measure(given.people, set(given.figures), console))
+    found = uvloop.run(measure(given.people, set(given.figures), console))
     Console().print(table(found))
     machine = {"processors": os.cpu_count(), "python": platform.python_version(), "people": given.people}
     given.json.write_text(json.dumps({"machine": machine, "figures": [one.as_json() for one in found]}, indent=1) + "\n")

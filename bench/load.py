@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 
-import aiohttp
+from bench.line import lines
 
 SCRIPT = """
 math.randomseed({seed})
@@ -58,20 +58,16 @@ async def throughput(
 async def latencies(port: int, *, token: str, people: int, per_second: int, seconds: float) -> list[float]:
     """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting)."""
     chance, taken = random.Random(7), []
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(
-        f"http://127.0.0.1:{port}", headers=headers, connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=2)
-    ) as session:
+    async with lines(port, token) as hub:
 
         async def one(due: float) -> None:
             n = chance.randrange(people)
             body = json.dumps(
                 {"contact_id": f"c-{n}", "address": f"p{n}@example.com", "channel": "email", "category": "promotional", "country": "US"}
             )
-            async with session.post("/api/v2/send_checks", data=body) as answer:
-                await answer.read()
-                if answer.status != 200:
-                    raise RuntimeError(f"a check was answered {answer.status}")
+            status, _ = await hub.post("/api/v2/send_checks", body.encode())
+            if status != 200:
+                raise RuntimeError(f"a check was answered {status}")
             taken.append((time.perf_counter() - due) * 1000)
 
         start, running = time.perf_counter(), set()

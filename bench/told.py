@@ -10,6 +10,7 @@ from aiohttp import web
 from bench import load
 from bench.figures import ROUNDS, Figure
 from bench.hub import Bench, free_port
+from bench.line import Lines, lines
 
 RECEIVERS = 3
 PER_SECOND = 300
@@ -32,10 +33,10 @@ async def webhooks(hub: Bench) -> Figure:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         runners.append(runner)
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session, lines(hub.port, hub.token) as line:
         hooks = [await _hook(session, port) for port in ports]
         await asyncio.sleep(3)
-        found = [await _round(session, ports, arrived, n) for n in range(ROUNDS)]
+        found = [await _round(line, ports, arrived, n) for n in range(ROUNDS)]
         for hook in hooks:
             await session.delete(f"/api/v2/webhooks/{hook}")
     for runner in runners:
@@ -52,12 +53,13 @@ async def _hook(session: aiohttp.ClientSession, port: int) -> str:
         return str(made["id"])
 
 
-async def _round(session: aiohttp.ClientSession, ports: list[int], arrived: dict[tuple[int, str], float], n: int) -> float:
+async def _round(line: Lines, ports: list[int], arrived: dict[tuple[int, str], float], n: int) -> float:
     acked: dict[str, float] = {}
 
     async def one(contact: str) -> None:
-        async with session.post(f"/api/v2/contacts/{contact}/email_preferences", data='{"email_pref_promotional":"opted_out"}') as answer:
-            await answer.read()
+        status, _ = await line.post(f"/api/v2/contacts/{contact}/email_preferences", b'{"email_pref_promotional":"opted_out"}')
+        if status != 200:
+            raise RuntimeError(f"an opt-out was answered {status}")
         acked[contact] = time.perf_counter()
 
     start, running = time.perf_counter(), []
