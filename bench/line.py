@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
@@ -15,12 +16,13 @@ class _Line(asyncio.Protocol):
         self._got = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._transport: asyncio.Transport | None = None
+        self.is_open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False  # the hub hangs up on whoever is silent for long
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError("the hub closed the connection"))
 
@@ -55,6 +57,8 @@ class Lines:
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer to a POST."""
+        while self._free and not self._free[-1].is_open:
+            self._free.pop()
         if self._free:
             line = self._free.pop()
         else:
