@@ -42,7 +42,7 @@ class Envelope:
 
         try:
             path = decoded(scope)
-            limited = receive if path in self.streams else _limited(receive, headers.get("content-length"))
+            limited = receive if path in self.streams else limited_to(receive, headers.get("content-length"))
             # The server goes on reading its own scope, for its log; only the app routes by the path as it was meant.
             await self.app({**scope, "path": path}, limited, stamped)
         except ClientDisconnect:
@@ -54,7 +54,7 @@ class Envelope:
             await errors.answer(problem, base=self.base(), request_id=request_id)(scope, receive, stamped)
 
 
-def _limited(receive: Receive, announced: str | None) -> Receive:
+def limited_to(receive: Receive, announced: str | None) -> Receive:
     """The same stream, which ends in a problem as soon as it is longer than allowed; an announced length is believed at once."""
     too_large = Problem("too_large", f"A body has at most {BODY_LIMIT:,} bytes; use the batch and stream doors for more.")
     if announced is not None and announced.isascii() and announced.isdigit() and int(announced[:20]) > BODY_LIMIT:
