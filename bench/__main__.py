@@ -5,7 +5,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -19,56 +21,75 @@ from bench.hub import Bench, folder, serving
 from bench.people import fill_in_parallel
 
 SIZES = (10_000, 100_000)
+VERIFIED = 1_000_000
+"""Entries of the ledger that is verified, at most."""
 
 
-async def measure(people: int, only: set[str], console: Console) -> list[Figure]:
+class Phases:
+    """What is measured, how long each part of it took, and where that is told while it runs."""
+
+    def __init__(self, only: set[str], console: Console) -> None:
+        self.only, self.console = only, console
+        self.seconds: dict[str, float] = {}
+
+    def wanted(self, *names: str) -> bool:
+        """Whether any of these figures was asked for; all are when none was named."""
+        return not self.only or bool(self.only & set(names))
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Tells that a part begins, and how long it took when it is over."""
+        self.console.log(f"{name} …")
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - start
+            self.console.log(f"{name}: {time.perf_counter() - start:.1f} s, {sum(self.seconds.values()):.0f} s in all")
+
+
+async def measure(people: int, phases: Phases) -> list[Figure]:
     """All figures asked for, in their order."""
-
-    def wanted(name: str) -> bool:
-        if not only or name in only:
-            console.log(f"{name} …")
-            return True
-        return False
-
     found: list[Figure] = []
-    if not only or only - {"verify", "webhooks"}:
+    if phases.wanted("flat", "checks", "batches", "audiences", "latency", "opt-outs", "memory"):
         async with folder() as place, serving(place, worker=False) as hub:
-            found += await among_people(hub, people, wanted, console)
-            if wanted("opt-outs"):
-                found += await figures.opt_outs(hub)
-            if wanted("memory"):
+            found += await among_people(hub, people, phases)
+            if phases.wanted("opt-outs"):
+                with phases.timed("opt-outs"):
+                    found += await figures.opt_outs(hub)
+            if phases.wanted("memory"):
                 used = [memory.of_family(hub.pid, place)]
                 found.append(Figure(f"memory of hub + database with {people:,} contacts", "", "2048 MiB", "1024 MiB", "MiB", used))
-    if wanted("verify"):
-        # Each entry costs the same, so all figures together take a quarter of them.
-        entries = people if only or os.environ.get("FULL") else people // 4
-        found += await verify.verifying(min(entries, 1_000_000))
-    if wanted("webhooks"):
-        async with folder() as place, serving(place) as hub:
-            found.append(await told.webhooks(hub))
+    if phases.wanted("verify"):
+        with phases.timed("verify"):
+            found += await verify.verifying(min(people, VERIFIED), phases.timed)
+    if phases.wanted("webhooks"):
+        with phases.timed("webhooks"):
+            async with folder() as place, serving(place) as hub:
+                found.append(await told.webhooks(hub))
     return found
 
 
-async def among_people(hub: Bench, people: int, wanted: Callable[[str], bool], console: Console) -> list[Figure]:
+async def among_people(hub: Bench, people: int, phases: Phases) -> list[Figure]:
     """The figures that take a population; it grows between the points of the flatness line."""
     points: list[flatness.Point] = []
-    filled, flat = 0, wanted("flat")
-    for size in (*(one for one in SIZES if one < people), people):
-        console.log(f"making {size - filled:,} people …")
-        await fill_in_parallel(hub.dsn, hub.folder, filled, size - filled)
+    filled, flat = 0, phases.wanted("flat")
+    for size in (*(one for one in SIZES if one < people), *((1_000_000,) if people > 1_000_000 else ()), people):
+        with phases.timed(f"filling up to {size:,} people"):
+            await fill_in_parallel(hub.dsn, hub.folder, filled, size - filled)
         filled = size
         if flat:
-            points.append(await flatness.point(hub, size))
+            with phases.timed(f"flat, {size:,}"):
+                points.append(await flatness.point(hub, size))
     flatness.draw(points)
     found = flatness.figures(points)
-    if wanted("checks"):
-        found += await figures.single_checks(hub, people)
-    if wanted("batches"):
-        found.append(await figures.batch_checks(hub, people))
-    if wanted("audiences"):
-        found.append(await audiences.screening(hub, people))
-    if wanted("latency"):
-        found += await figures.latency(hub, people)
+    for name, figure in (("checks", figures.single_checks), ("batches", figures.batch_checks), ("audiences", audiences.screening)):
+        if phases.wanted(name):
+            with phases.timed(name):
+                found += await figure(hub, people)
+    if phases.wanted("latency"):
+        with phases.timed("latency"):
+            found += await figures.latency(hub, people)
     return found
 
 
@@ -91,16 +112,23 @@ def main() -> None:
     options.add_argument(
         "figures", nargs="*", help="flat checks batches audiences latency opt-outs memory verify webhooks; all when none is named"
     )
-    options.add_argument("--people", type=int, default=10_000_000 if os.environ.get("FULL") else 1_000_000)
+    options.add_argument(
+        "--people", type=int, default=int(os.environ.get("PEOPLE") or (10_000_000 if os.environ.get("FULL") else 1_000_000)),
+        help="how many people there are (also: PEOPLE=…, FULL=1 for ten million)",
+    )  # fmt: skip
     options.add_argument("--json", type=Path, default=Path("bench.json"), metavar="FILE")
     given = options.parse_args()
     console = Console(stderr=True)
     if not load.have_wrk():
         sys.exit("The figures need the load generator wrk: apt-get install wrk")
-    found = uvloop.run(measure(given.people, set(given.figures), console))
-    Console().print(table(found))
+    phases = Phases(set(given.figures), console)
+    found = uvloop.run(measure(given.people, phases))
+    Console(width=None if sys.stdout.isatty() else 180).print(table(found))
+    console.log("  ".join(f"{name} {seconds:.0f} s" for name, seconds in phases.seconds.items()))
     machine = {"processors": os.cpu_count(), "python": platform.python_version(), "people": given.people}
-    given.json.write_text(json.dumps({"machine": machine, "figures": [one.as_json() for one in found]}, indent=1) + "\n")
+    given.json.write_text(
+        json.dumps({"machine": machine, "seconds": phases.seconds, "figures": [one.as_json() for one in found]}, indent=1) + "\n"
+    )
     console.log(f"written to {given.json}")
 
 

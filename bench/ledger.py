@@ -14,12 +14,11 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.chains import VACUUM, Pen, joined
+from bench.moulds import COLUMNS, Caster, Mould, sub_mark
 from sayso import keys
 from sayso.anchor import AnchorFolder
 from sayso.rules.entries import Entry
 from sayso.rules.notes import Checkpoint, checkpoint_text, sign
-from sayso.rules.subjects import subject_id
 from sayso.rules.tiles import edge_keys, extend, root_at
 from sayso.rules.words import Scope
 
@@ -31,36 +30,35 @@ START = 1_750_000_000_000_000
 """When the first of them was made; a person's first one is so many microseconds later as places before it."""
 
 
-def _block(pen: Pen, first: int, count: int) -> None:
-    """The chains of the people first … first + count - 1, turn by turn."""
-    vault = pen.vault
-    people = [
-        (pen.chain(subject_id(pen.keys.pepper, "contact", f"l-{n}"), "contact", f"l-{n}", vault), {"contact_id": f"l-{n}"})
-        for n in range(first, first + count)
-    ]
-    scope = Scope("*", "email", "promotional")
-    for turn in range(EACH):
-        old, new = ("opted_in", "opted_out") if turn % 2 else ("opted_out", "opted_in")
-        for chain, detail in people:
-            entry = Entry(
-                "", "", "choice", 0, 0, "choice", "preference_center", f"p:{chain.sub}", "c:shop", scope=scope, own=True, strong=True,
-                method="explicit", old=old if turn else "not_set", new=new,
-            )  # fmt: skip
-            pen.write(chain, entry, detail, vault)
+def mould() -> Mould:
+    """Somebody who changes their mind, turn by turn."""
+    return Mould(
+        ["contact"],
+        [(0, choice(out=turn % 2 == 0, old=("opted_out", "opted_in")[turn % 2] if turn else "not_set")) for turn in range(EACH)],
+    )
+
+
+def choice(*, out: bool, old: str = "not_set") -> Entry:
+    """A person's own word on their preference page, said as their first subject."""
+    return Entry(
+        "", "", "choice", 0, 0, "choice", "preference_center", f"p:{sub_mark(0)}", "c:shop", scope=Scope("*", "email", "promotional"),
+        own=True, strong=True, method="explicit", old=old, new="opted_out" if out else "opted_in",
+    )  # fmt: skip
 
 
 async def _write(dsn: str, folder: Path, first: int, people: int, file: Path) -> None:
     """The chains of the people first … first + people - 1, in blocks; their places in the log begin at first × EACH."""
-    pen = Pen(keys.load(folder), random.Random(first), START + first * EACH, first * EACH)
+    caster, one = Caster(keys.load(folder), random.Random(first), START + first * EACH, first * EACH), mould()
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("SET synchronous_commit = off")
         for start in range(first, first + people, BLOCK):
-            _block(pen, start, min(BLOCK, first + people - start))
-            await pen.copy(connection)
+            names = [f"l-{n}" for n in range(start, min(start + BLOCK, first + people))]
+            caster.cast([(one, [name], f'{{"contact_id":"{name}"}}'.encode()) for name in names])
+            await caster.copy(connection)
     finally:
         await connection.close()
-    file.write_bytes(b"".join(pen.hashes))
+    file.write_bytes(b"".join(caster.hashes))
 
 
 async def make(dsn: str, folder: Path, entries: int, processes: int = 2) -> None:
@@ -77,7 +75,8 @@ async def make(dsn: str, folder: Path, entries: int, processes: int = 2) -> None
         ]
         if any(await asyncio.gather(*(one.wait() for one in running))):
             raise RuntimeError("writing the ledger failed")
-        await sealed(dsn, folder, joined([file.read_bytes() for file in files]))
+        raw = b"".join(file.read_bytes() for file in files)
+    await sealed(dsn, folder, [raw[at : at + 32] for at in range(0, len(raw), 32)])
 
 
 async def sealed(dsn: str, folder: Path, hashes: Sequence[bytes]) -> None:
@@ -85,17 +84,21 @@ async def sealed(dsn: str, folder: Path, hashes: Sequence[bytes]) -> None:
     own = keys.load(folder)
     connection = await asyncpg.connect(dsn)
     try:
-        kept = {(row["level"], row["n"]): row["hashes"] for row in await connection.fetch("SELECT level, n, hashes FROM log_tile")}
-        before = sum(len(row) // 32 for (level, _), row in kept.items() if level == 0)
-        tiles = {**kept, **extend({key: kept[key] for key in edge_keys(before)}, before, hashes)}
-        size, now = before + len(hashes), time.time_ns() // 1000
+        before = int(await connection.fetchval("SELECT coalesce(sum(length(hashes)), 0) / 32 FROM log_tile WHERE level = 0"))
+        edge = [
+            await connection.fetchrow("SELECT level, n, hashes FROM log_tile WHERE level = $1 AND n = $2", *key)
+            for key in edge_keys(before)
+        ]
+        kept = {(row["level"], row["n"]): row["hashes"] for row in edge if row}
+        changed = extend(kept, before, hashes)
+        tiles, size, now = {**kept, **changed}, before + len(hashes), time.time_ns() // 1000
         root = root_at(size, lambda level, n: tiles[level, n])
         note = sign(checkpoint_text(Checkpoint(own.ledger_name, size, root)), own.ledger_name, own.ledger_key)
         async with connection.transaction():
-            await connection.execute("DELETE FROM log_tile")
-            await connection.copy_records_to_table("log_tile", records=[(0, level, n, row) for (level, n), row in tiles.items()])
+            await connection.executemany("DELETE FROM log_tile WHERE level = $1 AND n = $2", list(kept.keys() & changed.keys()))
+            await connection.copy_records_to_table("log_tile", records=[(0, level, n, row) for (level, n), row in changed.items()])
             await connection.copy_records_to_table("log_checkpoint", records=[(0, size, root, note, now)])
-        await connection.execute(VACUUM, timeout=600)
+        await connection.execute(f"VACUUM (ANALYZE) {', '.join(COLUMNS)}, log_tile", timeout=600)
     finally:
         await connection.close()
     await AnchorFolder.of(folder, own.ledger_name).keep(note, now)

@@ -1,22 +1,29 @@
-"""A population for measurements, written straight into the tables: half a minute for a million people instead of half an hour.
+"""A population for measurements: rows that the rules made for one person of each kind, cast for all others, written by COPY.
 
-Rows hold what a check reads (ids, pseudonyms, states); what it never opens (names, data keys) is random bytes. The ledger knows
-nothing of these people, so figures about the ledger make people of their own through the front door.
+Every person is a contact with an e-mail address, linked both ways; one in three opted in, one in three opted out, one never chose. All
+of it is in the ledger, whose tree, checkpoint and anchor are brought up to date: what was filled verifies.
 """
 
 import asyncio
 import os
 import random
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from pathlib import Path
 
 import asyncpg
 
-from sayso.rules.subjects import subject_id
+from bench.ledger import choice, sealed
+from bench.moulds import Caster, Mould, sub_mark
+from sayso import keys
+from sayso.rules.entries import Entry
 
-COLUMNS = ("shard", "id", "kind", "pseudonym", "sealed", "version", "length", "head", "last_at", "state")
-CHUNK = 20_000
+BLOCK = 2_000
+SAID = (2, 3, 3)
+"""How many entries a person has: the n-th is of kind n % 3."""
+BEFORE = 86_400_000_000
+"""How long ago the first of them spoke, in microseconds."""
 
 
 def contact_of(n: int) -> str:
@@ -29,57 +36,69 @@ def address_of(n: int) -> str:
     return f"p{n}@example.com"
 
 
-def rows(pepper: bytes, first: int, count: int, now: int) -> Iterator[tuple[object, ...]]:
-    """Two subject rows a person: the contact, with a choice for two in three, and the address it is linked to."""
-    chance = random.Random(first)
-    for n in range(first, first + count):
-        ids = [subject_id(pepper, "contact", contact_of(n)), subject_id(pepper, "email", address_of(n))]
-        subs = [bytes([one[0]]) + chance.randbytes(15) for one in ids]
-        entry = f"01a20000-0000-7000-8000-{n:012x}"
-        said = ""
-        if n % 3:
-            out = int(n % 3 == 1)
-            left = '"l":[["*","email","promotional"]],' if out else ""
-            said = f',"r":[["*","email","promotional","p:{subs[0].hex()}","",{now},{out},"{entry}",1,"explicit","preference_center"]]'
-            contact = f'{{"k":{{"{subs[1].hex()}":["email",{now},"{entry}"]}},{left}{said[1:]}}}'
-        else:
-            contact = f'{{"k":{{"{subs[1].hex()}":["email",{now},"{entry}"]}}}}'
-        address = f'{{"k":{{"{subs[0].hex()}":["contact",0,"{entry}"]}}}}'
-        sealed = chance.randbytes(44)
-        for kind, one, sub, state in (("contact", ids[0], subs[0], contact), ("email", ids[1], subs[1], address)):
-            yield one[0], one, kind, sub, sealed, 2, 2, b"\0" * 32, now, state.encode()
+def moulds() -> tuple[Mould, ...]:
+    """Whoever never chose, whoever opted out, whoever opted in."""
+    speaker = Entry("", "", "link", 0, 0, "link", "preference_center", f"p:{sub_mark(0)}", "c:shop", own=True)
+    links = [
+        (0, speaker._replace(other=sub_mark(1), other_kind="email", primary=True)),
+        (1, speaker._replace(other=sub_mark(0), other_kind="contact")),
+    ]
+    chosen = [[], [(0, choice(out=True))], [(0, choice(out=False))]]
+    return tuple(Mould(["contact", "email"], [*links, *said]) for said in chosen)
 
 
-async def fill(dsn: str, pepper: bytes, first: int, count: int) -> None:
-    """Writes the people first … first + count - 1."""
+def entries_before(n: int) -> int:
+    """How many entries the people before the n-th have."""
+    return n // 3 * sum(SAID) + sum(SAID[: n % 3])
+
+
+async def fill(dsn: str, folder: Path, span: tuple[int, int], seq: int, file: Path) -> None:
+    """Writes the people from the first of the span to before its end; their leaf hashes go to a file, their places begin at `seq`."""
+    first, end = span
+    kinds, now = moulds(), time.time_ns() // 1000 - BEFORE
+    caster = Caster(keys.load(folder), random.Random(first), now + entries_before(first), seq)
     connection = await asyncpg.connect(dsn)
-    now = time.time_ns() // 1000 - 86_400_000_000
     try:
         await connection.execute("SET synchronous_commit = off")
-        for start in range(first, first + count, CHUNK):
-            batch = list(rows(pepper, start, min(CHUNK, first + count - start), now))
-            await connection.copy_records_to_table("subject", records=batch, columns=COLUMNS)
+        for start in range(first, end, BLOCK):
+            people = range(start, min(start + BLOCK, end))
+            caster.cast([(kinds[n % 3], (contact_of(n), address_of(n)), f'{{"contact_id":"{contact_of(n)}"}}'.encode()) for n in people])
+            await caster.copy(connection)
     finally:
         await connection.close()
+    file.write_bytes(b"".join(caster.hashes))
 
 
-async def fill_in_parallel(dsn: str, pepper: bytes, first: int, count: int, processes: int = 2) -> None:
-    """The same, with several processes at once; then the statistics are brought up to date."""
-    share = -(-count // processes)
-    parts = [(first + n * share, min(share, count - n * share)) for n in range(processes) if n * share < count]
-    running = [
-        await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.people", str(a), str(n), env={**os.environ, "BENCH_DSN": dsn, "BENCH_PEPPER": pepper.hex()})
-        for a, n in parts
-    ]  # fmt: skip
-    codes = await asyncio.gather(*(one.wait() for one in running))
-    if any(codes):
-        raise RuntimeError(f"filling failed: exit codes {codes}")
+async def fill_in_parallel(dsn: str, folder: Path, first: int, count: int, processes: int = 2) -> None:
+    """The people from the first on, by several processes at once; then the log is closed over them, and statistics are brought up to date."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute("VACUUM (ANALYZE) subject", timeout=600)
+        size = int(await connection.fetchval("SELECT coalesce(max(seq) + 1, 0) FROM log_entry"))
     finally:
         await connection.close()
+    bounds = [first + count * n // processes for n in range(processes + 1)]
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place) / str(start) for start in bounds[:-1]]
+        environment = {**os.environ, "BENCH_DSN": dsn, "BENCH_FOLDER": str(folder)}
+        running = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bench.people", str(start), str(end), str(size + entries_before(start) - entries_before(first)), str(file),
+                env=environment,
+            )
+            for start, end, file in zip(bounds[:-1], bounds[1:], files, strict=True)
+        ]  # fmt: skip
+        codes = await asyncio.gather(*(one.wait() for one in running))
+        if any(codes):
+            raise RuntimeError(f"filling failed: exit codes {codes}")
+        raw = b"".join(file.read_bytes() for file in files)
+    await sealed(dsn, folder, [raw[at : at + 32] for at in range(0, len(raw), 32)])
+
+
+def main() -> None:
+    """One process: FIRST END SEQ FILE."""
+    first, end, seq, file = sys.argv[1:]
+    asyncio.run(fill(os.environ["BENCH_DSN"], Path(os.environ["BENCH_FOLDER"]), (int(first), int(end)), int(seq), Path(file)))
 
 
 if __name__ == "__main__":
-    asyncio.run(fill(os.environ["BENCH_DSN"], bytes.fromhex(os.environ["BENCH_PEPPER"]), int(sys.argv[1]), int(sys.argv[2])))
+    main()
