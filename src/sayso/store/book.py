@@ -21,6 +21,9 @@ from sayso.store.writing import Answer, Tools, read_links, write_group
 WRITERS: Final = 2
 """Transactions at once in one process: while one waits for its commit the next is being judged."""
 GROUP: Final = 250
+FEW: Final = 16
+LINGER: Final = 0.001
+"""Seconds that a group of few acts waits for more: a transaction takes as long as judging a dozen of them."""
 TRIES: Final = 8
 RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 
@@ -66,6 +69,8 @@ class PostgresBook:
         while True:
             group = [await self._waiting.get()]
             count = len(group[0][0])
+            if count < FEW:
+                await asyncio.sleep(LINGER)
             while count < GROUP and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
                 count += len(group[-1][0])

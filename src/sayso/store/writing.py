@@ -150,7 +150,11 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
     found = {(one.shard, one.id): one for one in map(held, records)}
     subs = {place: one.row.sub for place, one in found.items()}
     rows = {one.row.sub: one.row for one in found.values()}
-    data_keys = await _open_keys(connection, list(rows), tools.vault)
+    clock = await connection.fetchrow(QUERIES["clock_and_spokes"], *shards_and_pseudonyms(rows))
+    assert clock is not None
+    unwrap = tools.vault.unwrapper()
+    pairs = zip(clock["subs"], clock["wrapped"], strict=True)
+    data_keys = {sub.hex(): AESGCM(unwrap(wrapped, _KEY_PLACE + sub)) for sub, wrapped in pairs}
     await read_links(connection, rows)
     new: dict[str, New] = {}
     wrap = tools.vault.wrapper()
@@ -159,8 +163,6 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
             sub, row, data_key = _made(key, place, tools, wrap)
             subs[place], new[sub], data_keys[sub], rows[sub] = sub, row, data_key, Row(sub, key.kind, EMPTY)
     nameless = {subs[place]: key for key, place in keys.items() if subs[place] not in data_keys}
-    clock = await connection.fetchrow(QUERIES["clock_and_spokes"])
-    assert clock is not None
     return Desk(
         keys={key: subs[place] for key, place in keys.items()},
         rows=rows,
@@ -173,15 +175,6 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
         now=clock["now"],
         spokes=tuple(fanout.Spoke(*spoke.split()) for spoke in clock["spokes"]),
     )
-
-
-async def _open_keys(connection: Connection, subs: Sequence[str], vault: Vault) -> dict[str, AESGCM]:
-    """The data keys of locked subjects, by pseudonym. Asked for after the locks: an erasure just before gave them others."""
-    if not subs:
-        return {}
-    records = await connection.fetch(QUERIES["keys_of_subjects"], *shards_and_pseudonyms(subs))
-    unwrap = vault.unwrapper()
-    return {one["pseudonym"].hex(): AESGCM(unwrap(one["wrapped"], _KEY_PLACE + one["pseudonym"])) for one in records}
 
 
 def _made(key: Key, place: tuple[int, bytes], tools: Tools, wrap: Wrap) -> tuple[str, New, AESGCM]:

@@ -1,13 +1,22 @@
 -- name: lock_subjects
 -- Locks the rows of subjects in (shard, id) order, so that their entries get one order; gives their states.
+-- The transaction gets its number here, before it looks for connections: a backfill waits for it even if it locks nobody.
 SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
 FROM unnest($1::smallint[], $2::bytea[]) AS k(shard, id) JOIN subject s ON s.shard = k.shard AND s.id = k.id
+WHERE (SELECT pg_current_xact_id()) IS NOT NULL
 ORDER BY s.shard, s.id FOR UPDATE OF s;
 
 -- name: clock_and_spokes
--- The database's clock in microseconds, and the connections that planning needs: not those that want no states.
+-- The database's clock in microseconds, the connections that planning needs, and the wrapped data keys of locked subjects.
+-- Not connections that want no states. Asked for after the locks: an erasure just before gave the subjects other keys.
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
-       (SELECT coalesce(array_agg(id::text || ' ' || grain), '{}') FROM connection WHERE state IN ('active', 'paused') AND grain <> 'none') AS spokes;
+       (SELECT coalesce(array_agg(id::text || ' ' || grain), '{}') FROM connection WHERE state IN ('active', 'paused') AND grain <> 'none') AS spokes,
+       held.subs, held.wrapped
+FROM (
+    SELECT coalesce(array_agg(k.pseudonym), '{}') AS subs, coalesce(array_agg(k.wrapped), '{}') AS wrapped
+    FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, pseudonym)
+    JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym
+) AS held;
 
 -- name: subjects_by_id
 -- The rows of subjects named by their ids; one index probe each.
