@@ -128,5 +128,10 @@ def _version(question: Question, found: Found) -> int:
     row = found.contact if question.contact is not None else found.address
     if row is None:
         return 0
-    extra = row.state.links if row.kind == "contact" else ()
-    return row.state.version + sum(found.linked[sub].state.version for sub in extra if sub in found.linked)
+    version = row.state.version
+    if row.kind == "contact":
+        linked = found.linked
+        for sub in row.state.links:
+            if sub in linked:
+                version += linked[sub].state.version
+    return version

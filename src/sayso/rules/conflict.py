@@ -4,7 +4,7 @@ A message is denied by choice if any covering opt-out is not answered by a later
 windows to keep only a winner: three statements would then give three results in three orders.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sayso.rules.state import KEPT, At, Stamp, State
@@ -50,14 +50,17 @@ def answers(said: tuple[At, Stamp], out: tuple[At, Stamp], message: Scope, windo
     return key(stamp_in, window) > key(stamp_out, window)
 
 
-def merged(rows: Iterable[State], contact: str, only_outs: Iterable[State] = ()) -> dict[At, Stamp]:
+def merged(rows: Iterable[State], contact: str, only_outs: Sequence[State] = ()) -> Register:
     """The strong stamps of several rows together, judged for one contact ("" for none).
 
     An opt-in that was about another contact never counts. `only_outs` are rows of look-alike addresses: they may deny, not allow.
     """
+    spoken = [row.strong for row in rows if row.strong]
+    if len(spoken) == 1 and not only_outs and all([stamp.out or at.about in ("", contact) for at, stamp in spoken[0].items()]):
+        return spoken[0]  # nearly everybody spoke in one row alone
     stamps: dict[At, Stamp] = {}
-    for row in rows:
-        for at, stamp in row.strong.items():
+    for strong in spoken:
+        for at, stamp in strong.items():
             if stamp.out or at.about in ("", contact):
                 _keep(stamps, at, stamp)
     for row in only_outs:
@@ -79,13 +82,17 @@ def standing(stamps: Register, message: Scope, window: int) -> list[Standing]:
     if not outs:
         return []
     ins = [(at, stamp) for at, stamp in stamps.items() if not stamp.out and stamp.method != RESTORED]
-    left = [out for out in outs if not any(answers(said, out, message, window) for said in ins)]
+    left = [out for out in outs if not any(answers(said, out, message, window) for said in ins)] if ins else outs
+    if len(left) == 1:
+        return [Standing(*left[0])]
     return [Standing(at, stamp) for at, stamp in sorted(left, key=lambda out: (out[1][:3], out[0]))]
 
 
 def brands_to_judge(stamps: Register) -> list[str]:
     """The brands a message without one is judged against: every brand with a stamp of its own, and all others as ``*``."""
-    return [ANY, *sorted({at.scope.brand for at in stamps} - {ANY})]
+    named = {at.scope.brand for at in stamps}
+    named.discard(ANY)
+    return [ANY, *sorted(named)] if named else [ANY]
 
 
 def consent(stamps: Register, weak: Register, message: Scope, window: int) -> tuple[At, Stamp] | None:
@@ -99,12 +106,15 @@ def consent(stamps: Register, weak: Register, message: Scope, window: int) -> tu
         for at, stamp in stamps.items()
         if not stamp.out and stamp.method != RESTORED and at.scope.category == message.category and at.scope.covers(message)
     ]
-    spoken = {at.scope for at, stamp in stamps.items() if stamp.method != RESTORED}
-    found += [
-        (at, stamp)
-        for at, stamp in weak.items()
-        if at.scope not in spoken and at.scope.category == message.category and at.scope.covers(message)
-    ]
+    if weak:
+        spoken = {at.scope for at, stamp in stamps.items() if stamp.method != RESTORED}
+        found += [
+            (at, stamp)
+            for at, stamp in weak.items()
+            if at.scope not in spoken and at.scope.category == message.category and at.scope.covers(message)
+        ]
+    if len(found) == 1:
+        return found[0]
     return max(found, key=lambda said: (said[1].method == "explicit", said[1][:3]), default=None)
 
 

@@ -88,9 +88,9 @@ UNREADABLE: Final = Verdict(False, (Reason("unknown_state"),), law.STRICTEST.id,
 
 def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, window: int, default_country: str | None) -> Verdict:
     """The verdict over everybody whom the message would reach: any denial denies, and allowing needs a reason from each."""
-    verdicts = [_judge(ask, person, now=now, window=window, default_country=default_country) for person in people]
-    if len(verdicts) == 1:  # nearly always: nobody else's word is to be united with it
-        return verdicts[0]._replace(version=version)
+    if len(people) == 1:  # nearly always: nobody else's word is to be united with it
+        return _judge(ask, people[0], version, now=now, window=window, default_country=default_country)
+    verdicts = [_judge(ask, person, version, now=now, window=window, default_country=default_country) for person in people]
     denials = [verdict for verdict in verdicts if not verdict.allowed]
     chosen = denials or verdicts
     reasons = tuple(dict.fromkeys(reason for verdict in chosen for reason in verdict.reasons))
@@ -101,7 +101,7 @@ def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, wi
     return Verdict(not denials, reasons, chosen[0].regime, version, retry_at)
 
 
-def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: str | None) -> Verdict:
+def _judge(ask: Ask, person: Person, version: int, *, now: int, window: int, default_country: str | None) -> Verdict:
     rows = person.rows
     regime = law.regime_for(_countries(ask, rows), ask.channel, default_country)
     fixed = [Reason(code) for code in (person.missing, ask.fault) if code]
@@ -112,9 +112,9 @@ def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: 
     if is_blocked:
         fixed += _hard(ask, person)
     if ask.category is None or person.missing or ask.fault:
-        return Verdict(False, tuple(dict.fromkeys(fixed)), regime.id, 0)
+        return Verdict(False, tuple(dict.fromkeys(fixed)), regime.id, version)
     if not ask.category.refusable:
-        return Verdict(not fixed, tuple(dict.fromkeys(fixed)) or _TRANSACTIONAL, regime.id, 0)
+        return Verdict(not fixed, tuple(dict.fromkeys(fixed)) or _TRANSACTIONAL, regime.id, version)
     # Most people never chose, paused or complained: nothing is asked of them that they have no answer to.
     said = _choices(ask, ask.category, person, window) if any([row.strong for row in every]) else []
     stops = fixed + said
@@ -122,15 +122,15 @@ def _judge(ask: Ask, person: Person, *, now: int, window: int, default_country: 
         stops = [*fixed, *_soft(person), *said]
     if any([row.pauses for row in every]):
         stops = [*stops, *_paused(ask, person, now)]
-    basis = _basis(ask, ask.category, person, regime, window)
-    # Whoever said no is not also reported as not having said yes (the wire contract's own example).
-    if basis.code not in ALLOWING and not said:
-        stops.append(basis)
-    if not stops:
-        return Verdict(True, (basis,), regime.id, 0)
+    if not said:  # whoever said no is not also reported as not having said yes (the wire contract's own example)
+        basis = _basis(ask, ask.category, person, regime, window)
+        if basis.code not in ALLOWING:
+            stops.append(basis)
+        elif not stops:
+            return Verdict(True, (basis,), regime.id, version)
     only_paused = all(reason.code == "paused" for reason in stops)
     retry_at = max(reason.until or 0 for reason in stops) if only_paused else None
-    return Verdict(False, tuple(dict.fromkeys(stops)), regime.id, 0, retry_at)
+    return Verdict(False, tuple(dict.fromkeys(stops)), regime.id, version, retry_at)
 
 
 _TRANSACTIONAL: Final = (Reason("transactional"),)
@@ -191,14 +191,15 @@ def _soft(person: Person) -> list[Reason]:
 
 
 def _choices(ask: Ask, category: Category, person: Person, window: int) -> list[Reason]:
-    left: dict[conflict.Standing, None] = {}
     stamps = conflict.merged(person.rows, person.contact, person.lookalikes)
-    left.update(dict.fromkeys(_standing(ask, category, stamps, window)))
+    left = dict.fromkeys(_standing(ask, category, stamps, window))
     for other in person.linked:
         stamps = conflict.merged(person.with_other(other), person.contact)
         # Only what the other address itself heard: what the contact said is judged above, with this address's answers.
         there = {at for at, stamp in other.strong.items() if stamp.out}
         left.update(dict.fromkeys(out for out in _standing(ask, category, stamps, window) if out.at in there))
+    if not left:
+        return []
     return [_opted_out(out) for out in sorted(left, key=lambda out: (out.at.scope.category != ANY, out.stamp[:3]))]
 
 

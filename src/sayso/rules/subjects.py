@@ -130,6 +130,8 @@ def parse_contact_id(raw: str) -> str:
 
     Raises InvalidAddress unless it has 1 to 255 characters, no control characters and no white space around it.
     """
+    if raw.isascii() and raw.isprintable() and 0 < len(raw) <= CONTACT_ID_LENGTH and raw[0] != " " != raw[-1]:
+        return raw  # what the rest says of it too
     _refuse_controls(raw, "a contact id")
     contact_id = unicodedata.normalize("NFC", raw)
     if not 1 <= len(contact_id) <= CONTACT_ID_LENGTH:

@@ -51,6 +51,7 @@ def _offset(sign: str | None, hours: str | None, minutes: str | None) -> int:
     return -offset if sign == "-" else offset
 
 
+@lru_cache(maxsize=1_024)  # the answers of a batch were given at one time
 def format_time(ts: int) -> str:
     """RFC 3339 UTC text of a time in microseconds: ``2026-11-22T10:00:00Z``, with six digits where there is a fraction."""
     second, fraction = divmod(_in_range(ts), SECOND)

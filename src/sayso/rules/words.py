@@ -1,5 +1,6 @@
 """The words of the field as values: scopes, channels, choices, sources and methods (glossary: docs/glossary.md)."""
 
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 ANY: Final = "*"
@@ -54,6 +55,7 @@ class Scope(NamedTuple):
         return self.brand in (ANY, narrow.brand) and self.channel in (ANY, narrow.channel) and self.category in (ANY, narrow.category)
 
 
+@lru_cache(maxsize=256)
 def channel_named(raw: str) -> str:
     """Our name of a channel given in either vocabulary, in any case; ``*`` for all.
 

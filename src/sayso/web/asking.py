@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 
 from sayso.contracts.book import Unavailable
 from sayso.contracts.desk import Campaign, Desk
@@ -28,7 +29,7 @@ BREATH: Final = 50
 """Checks of one batch that are read or answered at a stretch, so that single ones need not wait for a thousand."""
 LOOK_SECONDS: Final = 0.3
 """How long a look-up before the question itself may take; after that the store counts as down (G1b)."""
-CHECKS: Final = Counter("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
+CHECKS: Final = Metric("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
 _ALLOWED, _BLOCKED, _UNKNOWN = (CHECKS.labels(decision) for decision in ("allow", "block", "unknown"))
 
 
@@ -80,11 +81,11 @@ class Asking:
         if flaws:
             raise invalid(*flaws)
         verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground)
+        _count(verdicts)
         answers = []
         for n, (found, logged) in enumerate(verdicts):
             if n % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
-            _count(found, logged)
             answers.append(self.answer(found, logged, ground.catalogue, explain=explain))
         return answers
 
@@ -94,13 +95,14 @@ class Asking:
         if not self.current.fresh or _campaign_in(body):
             ground, campaigns, known = await self._known([body], known=known)
         question = _question(body, ground, campaigns, "#")
-        [(found, logged)] = await check([question], gatehouse=self.gatehouse if known else None, ground=ground)
-        _count(found, logged)
+        verdicts = await check([question], gatehouse=self.gatehouse if known else None, ground=ground)
+        [(found, logged)] = verdicts
+        _kind(found, logged).inc()
         return self.answer(found, logged, ground.catalogue, explain=explain)
 
     async def _known(self, bodies: Sequence[Any], *, known: bool) -> tuple[Ground, Mapping[str, Campaign], bool]:
         """The ground in force, the campaigns named, and whether the store could be asked for them."""
-        named = {name for body in bodies for name in _campaign_in(body)}
+        named = {name for body in bodies if not _has_category(body) for name in _campaign_in(body)}
         if self.current.fresh and not named:
             return self.current.held, _NO_CAMPAIGNS, known
         try:
@@ -121,17 +123,26 @@ class Asking:
 _NO_CAMPAIGNS: Final[Mapping[str, Campaign]] = {}
 
 
-def _count(found: UUID | None, logged: Logged) -> None:
-    (_ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN).inc()
+def _kind(found: UUID | None, logged: Logged) -> Metric:
+    return _ALLOWED if logged.verdict.allowed else _BLOCKED if found else _UNKNOWN
+
+
+def _count(verdicts: Sequence[tuple[UUID | None, Logged]]) -> None:
+    for kind, count in Counter([_kind(*verdict) for verdict in verdicts]).items():
+        kind.inc(count)
 
 
 def _question(body: Any, ground: Ground, campaigns: Mapping[str, Campaign], at: str) -> Question:
     return read_check(body, catalogue=ground.catalogue, campaigns=campaigns, countries=COUNTRIES, region=ground.default_country, at=at)
 
 
+def _has_category(body: Any) -> bool:
+    return isinstance(body, dict) and body.get("category") is not None
+
+
 def _campaign_in(body: Any) -> set[str]:
     """The campaign a check has to be looked up for: only where nothing else says what it is about."""
-    if not isinstance(body, dict) or body.get("category") is not None or body.get("message_type") is not None:
+    if not isinstance(body, dict) or _has_category(body) or body.get("message_type") is not None:
         return set()
     campaign = body.get("campaign_id")
     return (
