@@ -10,13 +10,13 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 from asyncpg.pgproto import pgproto
 
-from sayso.contracts.book import Unavailable
+from sayso.contracts.book import Key, Unavailable
 from sayso.contracts.gatehouse import Batch, Found, Query
 from sayso.rules.answer import Logged, from_log, to_log
 from sayso.rules.decide import Row
@@ -213,44 +213,47 @@ class PostgresGatehouse:
         return [(check, logged) for check, logged, _ in verdicts]
 
     async def _found(self, connection: Connection, queries: Sequence[Query]) -> tuple[int, list[Found]]:
-        wanted = [(q.wanted.contact, q.wanted.address, *q.wanted.lookalikes) for q in queries]
-        places = {key: place_of(self._pepper, key) for keys in wanted for key in keys if key is not None}
-        order = list(places)
-        asked = [places[key] for key in order] or [(0, b"")]
-        records = await connection.fetch(QUERIES["rows_for_checks"], [p[0] for p in asked], [p[1] for p in asked])
-        by_key = {order[record["ord"] - 1]: _row(record) for record in records if record["kind"] is not None}
+        ids: dict[Key | None, bytes] = {}
+        for contact, address, lookalikes, _, _ in [query.wanted for query in queries]:
+            for key in (contact, address, *lookalikes):
+                if key is not None and key not in ids:
+                    ids[key] = place_of(self._pepper, key)[1]
+        order = list(ids)
+        records = await connection.fetch(QUERIES["rows_for_checks"], list(ids.values()) or [bytes(32)])
+        by_key = {
+            order[n - 1]: Row(pseudonym.hex(), kind, from_bytes(state, version=version))
+            for n, kind, pseudonym, version, state, _ in records
+            if kind is not None
+        }
         rows = {row.sub: row for row in by_key.values()}
-        if any(row.state.links for row in rows.values()):
+        if any([row.state.links for row in rows.values()]):
             await read_links(connection, rows)
         founds = [
             Found(
-                by_key.get(q.wanted.contact) if q.wanted.contact else None,
-                by_key.get(q.wanted.address) if q.wanted.address else None,
-                tuple(by_key[key] for key in q.wanted.lookalikes if key in by_key),
+                by_key.get(contact),
+                by_key.get(address),
+                tuple([by_key[key] for key in lookalikes if key in by_key]) if lookalikes else (),
                 rows,
             )
-            for q in queries
+            for contact, address, lookalikes, _, _ in [query.wanted for query in queries]
         ]
         return records[0]["now"], founds
 
     async def _keep(self, connection: Connection, now: int, verdicts: Sequence[tuple[UUID, Logged, Row | None]]) -> None:
         bodies = [to_log(logged) for _, logged, _ in verdicts]
-        sealed = hashlib.sha256(
-            b"".join(sorted(c.bytes + hashlib.sha256(b).digest() for (c, _, _), b in zip(verdicts, bodies, strict=True)))
-        )
+        sealed = sorted([check.bytes + hashlib.sha256(body).digest() for (check, _, _), body in zip(verdicts, bodies, strict=True)])
         await connection.execute(
             QUERIES["keep_verdicts"],
-            [shard_of(check) for check, _, _ in verdicts],
             [check for check, _, _ in verdicts],
             [bytes.fromhex(row.sub) if row else None for _, _, row in verdicts],
             [logged.verdict.allowed for _, logged, _ in verdicts],
-            [",".join(reason.code for reason in logged.verdict.reasons) for _, logged, _ in verdicts],
+            [",".join([reason.code for reason in logged.verdict.reasons]) for _, logged, _ in verdicts],
+            bodies,
             uuid7(now, self._chance(RANDOM_BYTES), 0),
             now,
             len(verdicts),
-            sealed.digest(),
+            hashlib.sha256(b"".join(sealed)).digest(),
             day_of(now),
-            bodies,
         )
 
 
@@ -258,8 +261,3 @@ def _fail(batch: Iterable[_Waiting], why: Exception) -> None:
     for one in batch:
         if not one.answer.done():
             one.answer.set_exception(why)
-
-
-def _row(record: Any) -> Row:
-    _, kind, pseudonym, version, length, last_at, state, _ = record
-    return Row(pseudonym.hex(), kind, from_bytes(state, version=version, length=length, last_at=last_at))

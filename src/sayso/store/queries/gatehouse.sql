@@ -1,19 +1,18 @@
 -- name: rows_for_checks
--- The rows that a batch of checks names, in the order of the places given, with the database's clock; absent rows come as nulls.
-SELECT k.ord, s.kind, s.pseudonym, s.version, s.length, s.last_at, s.state,
-       (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS now
-FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY AS k(shard, id, ord)
-LEFT JOIN subject s ON s.shard = k.shard AND s.id = k.id;
+-- The rows that a batch of checks names, in the order of the ids given, with the database's clock; absent rows come as nulls.
+-- The first byte of an id is its shard.
+SELECT k.ord, s.kind, s.pseudonym, s.version, s.state, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS now
+FROM unnest($1::bytea[]) WITH ORDINALITY AS k(id, ord)
+LEFT JOIN subject s ON s.shard = get_byte(k.id, 0) AND s.id = k.id;
 
 -- name: keep_verdicts
--- Keeps the verdicts of one batch and its hash, which a ledger entry seals later.
+-- Keeps the verdicts of one batch and its hash, which a ledger entry seals later. The last byte of an id is its shard.
 WITH batch AS (
     INSERT INTO verdict_batch (id, at, count, hash) VALUES ($6, $7, $8, $9)
 )
 INSERT INTO verdict (shard, day, id, sub, allowed, codes, body)
-SELECT v.shard, $10::date, v.id, v.sub, v.allowed, string_to_array(v.codes, ','), v.body
-FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::boolean[], $5::text[], $11::bytea[])
-    AS v(shard, id, sub, allowed, codes, body);
+SELECT get_byte(uuid_send(v.id), 15), $10::date, v.id, v.sub, v.allowed, string_to_array(v.codes, ','), v.body
+FROM unnest($1::uuid[], $2::bytea[], $3::boolean[], $4::text[], $5::bytea[]) AS v(id, sub, allowed, codes, body);
 
 -- name: verdict_by_id
 -- One verdict that was given before; its id tells shard and day.
