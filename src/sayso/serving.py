@@ -32,7 +32,7 @@ Wrap = Callable[[ASGIApp, Parts], ASGIApp]
 Begun = Callable[[Parts], Awaitable[None]]
 GRACE_SECONDS = 10
 CYCLES = (25_000, 20, 20)
-"""Objects between two looks for garbage in circles: requests leave hardly any, and looking as often as Python does took a twelfth of them."""
+"""Objects between two looks for garbage in circles: requests leave hardly any, and each look goes through everything that is under way."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
