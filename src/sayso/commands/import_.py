@@ -25,12 +25,14 @@ from sayso.rules.countries import COUNTRIES
 from sayso.rules.optouts import BRAND_LENGTH, BadColumns, BadRow, Columns, Reading, columns_of, guessed_header, is_header, read_row
 from sayso.rules.words import ANY, UnknownChannel, channel_named
 
-CHUNK: Final = 400
+CHUNK: Final = 1_000
 """Rows kept between two looks whether somebody asks before sending."""
+SLICE: Final = 100
+"""The same while somebody does: a short piece of work and a rest as long, so that no check waits for a long one."""
 NICER: Final = 10
 """How much an import stands back behind the web processes of the same machine (nice)."""
-TOLD_EVERY: Final = 5
-"""Chunks between two words about the progress."""
+TOLD_EVERY: Final = 2_000
+"""Rows between two words about the progress, at least."""
 TRIES: Final = 5
 NAME_LENGTH: Final = 200
 
@@ -126,7 +128,7 @@ async def _all(wanted: Wanted, file: CsvFile, rejects: Rejects, tell: Tell, part
     region = wanted.country or ground.default_country
     reading_ = Reading(ground.catalogue, wanted.channel, wanted.category, wanted.brand, region)
     _refuse_defaults(reading_)
-    begun, kept = time.monotonic(), 0
+    begun, told, size = time.monotonic(), 0, SLICE
     width = len(header)
     chunk: list[tuple[Numbered, Listed]] = []
     for row in rows:
@@ -135,12 +137,12 @@ async def _all(wanted: Wanted, file: CsvFile, rejects: Rejects, tell: Tell, part
             chunk.append((row, _read(row, columns, width, reading_)))
         except BadRow as bad:
             rejects.add(row.line, str(bad), row.cells)
-        if len(chunk) >= CHUNK:
-            await _keep(chunk, wanted, report, parts)
+        if len(chunk) >= size:
+            size = SLICE if await _keep(chunk, wanted, report, parts) else CHUNK
             chunk = []
-            kept += 1
-            if kept % TOLD_EVERY:
+            if report.rows < told + TOLD_EVERY:
                 continue
+            told = report.rows
             rate = round(report.rows / max(time.monotonic() - begun, 1e-9))
             tell(file.done(), file.shape.bytes, rows=report.rows, rows_per_second=rate, rejected=rejects.count)
     await _keep(chunk, wanted, report, parts)
@@ -184,16 +186,20 @@ def _read(row: Numbered, columns: Columns, width: int, reading_: Reading) -> Lis
     return Listed(row.line, read_row(row.cells, columns, reading_))
 
 
-async def _keep(chunk: list[tuple[Numbered, Listed]], wanted: Wanted, report: Report, parts: Parts) -> None:
-    """Imports one chunk. A database that is away is waited for; whatever was kept by then is found again and not kept twice."""
+async def _keep(chunk: list[tuple[Numbered, Listed]], wanted: Wanted, report: Report, parts: Parts) -> bool:
+    """Whether checks were given way to after one chunk was imported.
+
+    A database that is away is waited for; whatever was kept by then is found again and not kept twice.
+    """
     if not chunk:
-        return
+        return False
     origin = Origin(wanted.source, wanted.file.name)
     left = chunk
     for attempt in range(TRIES):
         begun = time.monotonic()
         became = await import_([listed for _, listed in left], origin, book=parts.book, ground=await parts.current.ground(), dry=wanted.dry)
-        report.rests += await give_way(time.monotonic() - begun, gatehouse=parts.gatehouse, rest=asyncio.sleep)
+        rested = await give_way(time.monotonic() - begun, gatehouse=parts.gatehouse, rest=asyncio.sleep)
+        report.rests += rested
         waiting = []
         for (row, listed), what in zip(left, became, strict=True):
             if isinstance(what, Unavailable):
@@ -204,7 +210,7 @@ async def _keep(chunk: list[tuple[Numbered, Listed]], wanted: Wanted, report: Re
                 report.became[what] += 1
                 report.notes.update(listed.said.notes)
         if not waiting:
-            return
+            return rested
         left = waiting
         await parts.wake.wait(float(2**attempt))
     fix = "run the same command again when the database answers: nothing is imported twice"
