@@ -51,25 +51,27 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, worker: bool = True, processes: int = 1) -> AsyncIterator[Bench]:
-    """A hub on the data of a folder, until the block ends."""
+async def serving(folder: Path, *, worker: bool = True) -> AsyncIterator[Bench]:
+    """A hub with one web process on the data of a folder, until the block ends; its worker is a process of its own, as there are processors."""
     port = free_port()
     env = {**os.environ, "SAYSO_DATA_DIR": str(folder), "SAYSO_WEBHOOK_ALLOW": "127.0.0.0/8", "SAYSO_PORT": str(port)}
-    options = ["--processes", str(processes), *([] if worker else ["--no-worker"])]
     log = (folder / "serve.log").open("ab")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sayso", "serve", "--port", str(port), *options, env=env, stdout=log, stderr=log
-    )
+    command = (sys.executable, "-m", "sayso", "serve", "--port", str(port), "--processes", "1", "--no-worker")
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=log, stderr=log)
+    beside: list[asyncio.subprocess.Process] = []
     try:
         await _answers(f"http://127.0.0.1:{port}/readyz", process)
         token = await _token(port, env)
+        if worker:
+            beside.append(await asyncio.create_subprocess_exec(sys.executable, "-m", "sayso", "worker", env=env, stdout=log, stderr=log))
         server = (await embedded.status(folder)).server
         assert server is not None
         yield Bench(port, folder, server.dsn, token, process.pid)
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
+        for one in (*beside, process):
+            if one.returncode is None:
+                one.send_signal(signal.SIGTERM)
+            await one.wait()
         log.close()
 
 

@@ -310,7 +310,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The facts about a connector as data. `states` maps the vendor's words to ours, for the docs and the console."""
+    """The facts about a connector as data. `states` maps the vendor's words to ours, for the docs and the console.
+
+    One that is told `by_document` passes on the whole document of a change, and gets no standings: working them out takes long.
+    """
 
     name: str
     title: str
@@ -324,6 +327,7 @@ class About:
     states: tuple[tuple[str, str], ...] = ()
     pulls: bool = True
     hears: bool = True
+    by_document: bool = False
 
 
 @runtime_checkable

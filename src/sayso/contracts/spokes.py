@@ -6,7 +6,7 @@ microseconds on the database's clock.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from sayso.contracts.connector import Attempt, Outcome
@@ -109,6 +109,14 @@ class Delivery:
     attempt: Mapping[str, object] | None
 
 
+class Talk(NamedTuple):
+    """What was said to a system at one go: the rows it was about, the answer to each, and every attempt it took."""
+
+    claimed: Sequence[Claimed]
+    outcomes: Sequence[Outcome]
+    attempts: Sequence[Attempt]
+
+
 class Spokes(Protocol):
     """Where connections and their work are kept."""
 
@@ -130,9 +138,7 @@ class Spokes(Protocol):
     async def disable(self, connection: UUID, cause: str) -> None:
         """Stops a connection that must not be asked any more, with the reason people are shown."""
 
-    async def log_attempts(
-        self, connection: UUID, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], attempts: Sequence[Attempt]
-    ) -> None:
+    async def log_attempts(self, connection: UUID, talks: Sequence[Talk]) -> None:
         """Keeps what was sent and answered, redacted and encrypted, for seven days."""
 
     async def deliveries(self, connection: UUID, *, before: str, limit: int) -> list[Delivery]:

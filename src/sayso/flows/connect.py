@@ -11,7 +11,7 @@ from sayso.contracts.connecting import Connecting
 from sayso.contracts.connector import BadSettings, Change, Connector, Drive, Health, Outcome, Setting, Settings
 from sayso.contracts.ground import Ground
 from sayso.contracts.settings import Value, problems
-from sayso.contracts.spokes import Connection, Spokes
+from sayso.contracts.spokes import Connection, Spokes, Talk
 from sayso.flows.hearsay import GRANT
 from sayso.flows.note_config import note_config
 from sayso.rules.destinations import BadDestination, IPNetwork, parse_destination, refused_outright
@@ -186,7 +186,7 @@ async def try_out(connection: Connection, delivery: str, *, setup: Setup, ground
         )  # fmt: skip
     except BadSettings as bad:
         return Tried(0, 0, Outcome("broken_auth", str(bad)))
-    await setup.spokes.log_attempts(connection.id, [], driven.value, driven.attempts)
+    await setup.spokes.log_attempts(connection.id, [Talk((), driven.value, driven.attempts)])
     last = driven.attempts[-1] if driven.attempts else None
     return Tried(last.status if last else 0, last.milliseconds if last else 0, driven.value[0])
 

@@ -8,10 +8,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from sayso.contracts.book import Act, Book, Judged, Key, Scene, Unavailable
-from sayso.contracts.connector import Attempt, BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
+from sayso.contracts.connector import BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
 from sayso.contracts.ground import Ground
 from sayso.contracts.portrait import Portrait, Portray
-from sayso.contracts.spokes import Claimed, Connection, Settled, Spokes
+from sayso.contracts.spokes import Claimed, Connection, Settled, Spokes, Talk
 from sayso.rules import telling, view
 from sayso.rules.backoff import next_due, retry_after
 from sayso.rules.catalogue import Catalogue
@@ -67,8 +67,9 @@ async def deliver(
     changes = [(row, change_of(row, portraits[row.sub], connection, connector, note, ground)) for row in claimed if row.sub in portraits]
     changes = changes if lifts else [(row, without_lifting(change)) for row, change in changes]
     settled = [Settled(row, Outcome("already_so"), done=True) for row in claimed if row.sub not in portraits]
-    outcomes, attempts = await _told(connection, connector, changes, drive, ground)
-    await _reached(lambda: spokes.log_attempts(connection.id, [row for row, _ in changes], outcomes, attempts), lease_ends)
+    talks = await _told(connection, connector, changes, drive, ground)
+    outcomes = [outcome for talk in talks for outcome in talk.outcomes]
+    await _reached(lambda: spokes.log_attempts(connection.id, talks), lease_ends)
     settled += [_settled(row, portraits[row.sub], outcome, ground) for (row, _), outcome in zip(changes, outcomes, strict=True)]
     answers = [(row, change, outcome) for (row, change), outcome in zip(changes, outcomes, strict=True)]
     await _reached(lambda: _acknowledge(connection, answers, book), lease_ends)
@@ -85,19 +86,24 @@ async def deliver(
 
 async def _told(
     connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], drive: Drive, ground: Ground
-) -> tuple[list[Outcome], Sequence[Attempt]]:
-    """What the connection answered to each change, and how; settings that cannot be used leave everything waiting for their mend."""
-    if not changes:
-        return [], ()
-    now = ground.clock()
+) -> list[Talk]:
+    """What the connection answered to each change, and how. Where every change is a request of its own, they are made side by side."""
+    one_by_one = connector.about.batch == 1
+    parts = [[each] for each in changes] if one_by_one else [changes] if changes else []
+    return list(await asyncio.gather(*(_talk(connection, connector, part, drive, ground.clock()) for part in parts)))
+
+
+async def _talk(connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], drive: Drive, now: int) -> Talk:
+    """One talk about these changes; settings that cannot be used leave everything waiting for their mend."""
+    rows = [row for row, _ in changes]
     try:
         driven = await drive(
             connector.push(connection.settings, [change for _, change in changes], now),
             connection=str(connection.id), about=connector.about, settings=connection.settings, deadline=now + DEADLINE,
         )  # fmt: skip
     except BadSettings as bad:
-        return [Outcome("broken_auth", str(bad)) for _ in changes], ()
-    return driven.value, driven.attempts
+        return Talk(rows, [Outcome("broken_auth", str(bad)) for _ in rows], ())
+    return Talk(rows, driven.value, driven.attempts)
 
 
 async def _reached(ask: Callable[[], Awaitable[T]], until: float) -> T:
@@ -153,6 +159,8 @@ def change_now(portrait: Portrait, connection: Connection, connector: Connector,
 
 
 def _standings(portrait: Portrait, brand: str, connector: Connector, catalogue: Catalogue, window: int) -> tuple[Standing, ...]:
+    if connector.about.by_document:
+        return ()
     channels = CHANNELS if ANY in connector.about.channels else connector.about.channels
     found = []
     for channel in channels:

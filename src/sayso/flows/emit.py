@@ -10,7 +10,7 @@ from sayso.contracts.connector import BadSettings, Change, Connector, Drive, Out
 from sayso.contracts.feed import Fed, Feed
 from sayso.contracts.ground import Ground
 from sayso.contracts.portrait import Portrait, Portray
-from sayso.contracts.spokes import Claimed, Connection, Spokes
+from sayso.contracts.spokes import Claimed, Connection, Spokes, Talk
 from sayso.flows.connect import WEBHOOK
 from sayso.rules import tidings
 from sayso.rules.backoff import next_due, retry_after
@@ -84,7 +84,7 @@ async def _tell(
         except BadSettings as bad:
             return one.seq, Outcome("broken_auth", str(bad))
         row = Claimed(connection.id, one.sub, one.seq, UUID(one.id), UUID(one.id), 0, False, None, None, one.fields["at"])
-        await spokes.log_attempts(connection.id, [row], driven.value, driven.attempts)
+        await spokes.log_attempts(connection.id, [Talk((row,), driven.value, driven.attempts)])
         if not driven.value[0].acknowledged:
             return one.seq, driven.value[0]
     return None, None

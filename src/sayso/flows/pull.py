@@ -9,7 +9,7 @@ import structlog
 from sayso.contracts.connecting import Connecting, ReadBack
 from sayso.contracts.connector import BadSettings, Connector, Drive, Outcome, Page, ReadsBack
 from sayso.contracts.ground import Ground
-from sayso.contracts.spokes import Connection
+from sayso.contracts.spokes import Connection, Talk
 from sayso.flows.connect import pull_every
 from sayso.flows.deliver import change_now
 from sayso.flows.receive import Ears, take
@@ -109,5 +109,5 @@ async def _asked(connection: Connection, connector: Connector, cursor: str | Non
     except BadSettings as bad:
         return Page((), cursor, outcome=Outcome("broken_auth", str(bad)))
     if not driven.value.outcome.acknowledged:
-        await ears.spokes.log_attempts(connection.id, [], [driven.value.outcome], driven.attempts)
+        await ears.spokes.log_attempts(connection.id, [Talk((), (driven.value.outcome,), driven.attempts)])
     return driven.value

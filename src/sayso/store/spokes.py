@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.contracts.connector import Attempt, Outcome
 from sayso.contracts.settings import Settings
-from sayso.contracts.spokes import Accuracy, Claimed, Connection, Delivery, NoSuchConnection, Settled, Told
+from sayso.contracts.spokes import Accuracy, Claimed, Connection, Delivery, NoSuchConnection, Settled, Talk, Told
 from sayso.rules.ids import RANDOM_BYTES, day_of, uuid7
 from sayso.store.memos import daily_key
 from sayso.store.pool import borrowed
@@ -97,25 +98,26 @@ class PostgresSpokes:
         async with borrowed(self._pool) as borrow:
             await borrow.execute(QUERIES["disable_connection"], connection, cause[:500])
 
-    async def log_attempts(
-        self, connection: UUID, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], attempts: Sequence[Attempt]
-    ) -> None:
+    async def log_attempts(self, connection: UUID, talks: Sequence[Talk]) -> None:
         """Keeps what was sent and answered, redacted and encrypted under the day's key."""
-        if not attempts:
+        if not any(talk.attempts for talk in talks):
             return
-        alone = claimed[0] if len(claimed) == 1 else None
-        kinds = sorted({outcome.kind for outcome in outcomes})
+        days: dict[date, AESGCM] = {}
         rows = []
         async with borrowed(self._pool) as borrow:
-            for attempt in attempts:
-                day = day_of(attempt.at)
-                attempt_id = uuid7(attempt.at, self._tools.chance(RANDOM_BYTES), int(alone.sub[:2], 16) if alone else 0)
-                key = await daily_key(borrow, day, self._tools.vault)
-                sealed = self._tools.vault.seal(key, json.dumps(asdict(attempt)).encode(), bound("attempt", attempt_id.bytes))
-                rows.append((
-                    attempt_id.bytes[-1], attempt_id, connection, bytes.fromhex(alone.sub) if alone else None, attempt.at,
-                    attempt.milliseconds, attempt.status, ",".join(kinds), alone.delivery if alone else None, day, sealed,
-                ))  # fmt: skip
+            for talk in talks:
+                alone = talk.claimed[0] if len(talk.claimed) == 1 else None
+                kinds = ",".join(sorted({outcome.kind for outcome in talk.outcomes}))
+                for attempt in talk.attempts:
+                    day = day_of(attempt.at)
+                    if day not in days:
+                        days[day] = AESGCM(await daily_key(borrow, day, self._tools.vault))
+                    attempt_id = uuid7(attempt.at, self._tools.chance(RANDOM_BYTES), int(alone.sub[:2], 16) if alone else 0)
+                    sealed = self._tools.vault.seal(days[day], msgspec.json.encode(attempt), bound("attempt", attempt_id.bytes))
+                    rows.append((
+                        attempt_id.bytes[-1], attempt_id, connection, bytes.fromhex(alone.sub) if alone else None, attempt.at,
+                        attempt.milliseconds, attempt.status, kinds, alone.delivery if alone else None, day, sealed,
+                    ))  # fmt: skip
             await borrow.execute(QUERIES["keep_attempts"], *map(list, zip(*rows, strict=True)))
 
     async def deliveries(self, connection: UUID, *, before: str, limit: int) -> list[Delivery]:

@@ -36,7 +36,7 @@ about = About(
     channels=("*",),
     grain="contact",
     can_resubscribe=True,
-    pace=Pace(per_second=50, concurrency=4),
+    pace=Pace(per_second=500, concurrency=32),
     batch=1,
     settings=(
         Setting("url", "the https address that is told", required=True),
@@ -49,6 +49,7 @@ about = About(
     states=(("2xx", "told"), ("410", "the endpoint is gone: stop"), ("anything else", "try again")),
     pulls=False,
     hears=False,
+    by_document=True,
 )
 
 
