@@ -228,11 +228,12 @@ def _judge(desk: Desk, act: Act, tools: Tools, ticks: _Ticks) -> Answer:
     except Exception as refused:  # noqa: BLE001 - every judge's refusal belongs to its own caller, the group goes on
         return refused
     ruling = judged.ruling
-    touched = [row for sub, row in ruling.rows.items() if row.state.version != desk.rows[sub].state.version]
+    before = {sub: desk.rows[sub].state.version for sub in ruling.rows} if desk.spokes else {}
     desk.rows.update(ruling.rows)
     for entry in ruling.entries:
         desk.entries.append(_sealed_entry(desk, entry, act.detail, act.shown, tools))
     if desk.spokes:
+        touched = [row for sub, row in ruling.rows.items() if row.state.version != before[sub]]
         told = touched if not judged.tell_origin else [desk.rows[desk.keys[key]] for key in act.keys]
         for task in fanout.plan(told, desk.rows, desk.spokes, origin="" if judged.tell_origin else act.origin):
             desk.work[(task.connection, task.sub)] = act.origin

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 from fastapi import Request, Response
-from pydantic_core import to_json
 
 from sayso.contracts.book import Key, StaleVersion, version_of
 from sayso.contracts.ground import Ground
@@ -66,7 +66,7 @@ async def saying(
 
     def render(done: Recorded) -> tuple[int, bytes]:
         shown = written(done, wanted, ground, hub.ring)
-        return 200, to_json({**extra, **shown} if extra else shown)
+        return 200, msgspec.json.encode({**extra, **shown} if extra else shown)
 
     # A refused request is not remembered: it may be mended and sent again under its key.
     memo = (caller.client_id, repeat.key, repeat.fingerprint, render) if repeat and not wanted.refused else None

@@ -146,6 +146,9 @@ def read_wanted(body: Mapping[str, Any], key: Key, *, catalogue: Catalogue, regi
     errors += [error for name in named if (error := _flaw(name, body[name], catalogue, at))]
     if errors:
         raise invalid(*errors)
+    if len(named) == len(body):  # choices alone, as most are
+        asked, words = _words(body, _NOTHING, named, ANY, catalogue, now, at)
+        return Wanted(tuple(words), tuple(asked), (), "api", None, None, None, None, {}, {}, _refusal(asked, catalogue, at))
     given = fitted(PreferencesIn, plain, at) if plain else _NOTHING
     brand = one_brand(given.business_unit, given.unit, at)
     region = given.country or region
