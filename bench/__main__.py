@@ -31,6 +31,7 @@ class Phases:
     def __init__(self, only: set[str], console: Console) -> None:
         self.only, self.console = only, console
         self.seconds: dict[str, float] = {}
+        self.begun = time.perf_counter()
 
     def wanted(self, *names: str) -> bool:
         """Whether any of these figures was asked for; all are when none was named."""
@@ -44,8 +45,8 @@ class Phases:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - start
-            self.console.log(f"{name}: {time.perf_counter() - start:.1f} s, {sum(self.seconds.values()):.0f} s in all")
+            self.seconds[name] = time.perf_counter() - start
+            self.console.log(f"{name}: {self.seconds[name]:.1f} s, {time.perf_counter() - self.begun:.0f} s since the start")
 
 
 async def measure(people: int, phases: Phases) -> list[Figure]:

@@ -35,7 +35,7 @@ async def webhooks(hub: Bench) -> Figure:
         runners.append(runner)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.port}", headers=hub.headers) as session, lines(hub.port, hub.token) as line:
         hooks = [await _hook(session, port) for port in ports]
-        await asyncio.sleep(3)
+        await _round(line, ports, arrived, -1, PER_SECOND // 10)  # until the worker has begun
         found = [await _round(line, ports, arrived, n) for n in range(ROUNDS)]
         for hook in hooks:
             await session.delete(f"/api/v2/webhooks/{hook}")
@@ -53,7 +53,7 @@ async def _hook(session: aiohttp.ClientSession, port: int) -> str:
         return str(made["id"])
 
 
-async def _round(line: Lines, ports: list[int], arrived: dict[tuple[int, str], float], n: int) -> float:
+async def _round(line: Lines, ports: list[int], arrived: dict[tuple[int, str], float], n: int, count: int = 3 * PER_SECOND) -> float:
     acked: dict[str, float] = {}
 
     async def one(contact: str) -> None:
@@ -63,7 +63,7 @@ async def _round(line: Lines, ports: list[int], arrived: dict[tuple[int, str], f
         acked[contact] = time.perf_counter()
 
     start, running = time.perf_counter(), []
-    for i in range(PER_SECOND * 3):
+    for i in range(count):
         due = start + i / PER_SECOND
         if (ahead := due - time.perf_counter()) > 0:
             await asyncio.sleep(ahead)

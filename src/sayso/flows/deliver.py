@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from sayso.contracts.book import Act, Book, Judged, Key, Scene, Unavailable
 from sayso.contracts.connector import BadSettings, Change, Connector, Drive, MessageClass, Outcome, Standing
 from sayso.contracts.ground import Ground
@@ -124,7 +126,7 @@ def change_of(
     row: Claimed, portrait: Portrait, connection: Connection, connector: Connector, checkpoint: str | None, ground: Ground
 ) -> Change:
     """What a connection is told about a subject in one claimed row of work."""
-    before = json.loads(row.told) if row.told else {}
+    before = msgspec.json.decode(row.told) if row.told else {}
     blacklisted = view.is_blacklisted(portrait.readings)
     return Change(
         key=row.sub,
@@ -132,8 +134,8 @@ def change_of(
         addresses=portrait.addresses,
         version=portrait.version,
         standings=_standings(portrait, connection.brand, connector, ground.catalogue, ground.window),
-        document=json.dumps(portrait.document, ensure_ascii=False),
-        changed=json.dumps(telling.difference(row.told, portrait.document), ensure_ascii=False),
+        document=msgspec.json.encode(portrait.document).decode(),
+        changed=msgspec.json.encode(telling.difference(row.told, portrait.document)).decode(),
         delivery_id=str(row.delivery),
         event_type="preferences.changed",
         occurred_at=row.wanted_at,

@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Sequence
+
+import msgspec
 
 from sayso.contracts.answers import judged
 from sayso.contracts.connector import (
@@ -110,13 +111,13 @@ def body_of(change: Change) -> bytes:
             "contact_id": change.contact_id,
             "address": next(iter((*change.values("email"), *(one.value for one in change.addresses))), None),
             "version": change.version,
-            "preferences": json.loads(change.document),
-            "changed": json.loads(change.changed),
+            "preferences": msgspec.json.decode(change.document),
+            "changed": msgspec.json.decode(change.changed),
             "origin": change.origin,
             "checkpoint": change.checkpoint,
         }
     else:
-        event = json.loads(change.document)
+        event = msgspec.json.decode(change.document)
         data = event if isinstance(event, dict) else {"event": event}
     left_out: list[str] = []
     body = _encoded(change, data)
@@ -132,7 +133,7 @@ def body_of(change: Change) -> bytes:
 
 def _encoded(change: Change, data: dict[str, object]) -> bytes:
     document = {"type": change.event_type, "timestamp": format_time(change.occurred_at), "data": data}
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(document)
 
 
 def _keys(settings: Settings) -> list[bytes]:
