@@ -130,16 +130,11 @@ def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -
     assert about is not None  # the book locked it
     if said.if_version is not None and (version := version_of(about, page.linked(about))) != said.if_version:
         raise StaleVersion(version)
-    ties = tuple(Tie(page.keys[key], primary) for key, primary in said.ties) if said.contact else ()
+    ties = [Tie(page.keys[key], primary) for key, primary in said.ties] if said.contact and said.ties else []
     statement = Statement(
-        voice=said.voice,
-        words=(*ties, *said.words),
-        contact=page.keys[said.contact] if said.contact else "",
-        address=page.keys[said.address] if said.address else "",
-        lookalikes=tuple([page.keys[key] for key in lookalikes]),
-        given_ts=said.given_ts,
-        refused=said.refused.rule if said.refused else "",
-    )
+        said.voice, (*ties, *said.words), page.keys[said.contact] if said.contact else "", page.keys[said.address] if said.address else "",
+        tuple([page.keys[key] for key in lookalikes]), said.given_ts, said.refused.rule if said.refused else "",
+    )  # fmt: skip
     if said.voice.src in SECOND_HAND and all(is_tombstone(page.rows[sub].state) for sub in (statement.contact, statement.address) if sub):
         # A list or system that is behind must not bring back what was erased; everything is denied already.
         told = tuple(Told(word, "unchanged", "erased", "opted_out" if isinstance(word, Choose) else "", ()) for word in said.words)

@@ -204,9 +204,10 @@ def read_permit(token: Token) -> Permit:
 def pack(*fields: bytes | str) -> bytes:
     """Fields one behind the other, each with its length (two bytes) in front; raises ValueError beyond 65,535 bytes a field."""
     raw = [part.encode() if isinstance(part, str) else part for part in fields]
-    if any(len(part) > 0xFFFF for part in raw):
-        raise ValueError("a field of a token is too long")
-    return b"".join(len(part).to_bytes(2) + part for part in raw)
+    try:
+        return b"".join([len(part).to_bytes(2) + part for part in raw])
+    except OverflowError:
+        raise ValueError("a field of a token is too long") from None
 
 
 def unpack(packed: bytes, count: int) -> tuple[bytes, ...]:

@@ -213,7 +213,10 @@ def _page(desk: Desk, act: Act) -> Page:
     """The rows of one act, of what those are linked to, and of the links of contacts among these: no more than an act alone would see."""
     keys = {key: desk.keys[key] for key in act.keys}
     rows = {sub: desk.rows[sub] for sub in keys.values()}
-    if not any(row.state.links for row in rows.values()):
+    for row in rows.values():
+        if row.state.links:
+            break
+    else:
         return Page(keys, rows)
     near = {sub: desk.rows[sub] for row in rows.values() for sub in row.state.links if sub in desk.rows}
     far = (sub for row in near.values() if row.kind == CONTACT for sub in row.state.links)

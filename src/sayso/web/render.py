@@ -58,17 +58,22 @@ def document_after(done: Recorded, brand: str | None, ground: Ground) -> Seen:
 def written(done: Recorded, wanted: Wanted, ground: Ground, ring: Ring) -> dict[str, Any]:
     """The answer to a preferences write: the document, what each field became, what still blocks, the receipt."""
     after = document_after(done, wanted.brand, ground)
-    told = {one.word.field: one for one in (done.ruling.told if done.ruling else ()) if isinstance(one.word, Choose)}
+    told = {one.word.field: one for one in done.ruling.told if isinstance(one.word, Choose)} if done.ruling else {}
     result = [_result(asked, told.get(asked.field), after.document) for asked in wanted.asked]
-    linked = done.page.linked(after.row)
     still: dict[str, Blocker] = {}
     for asked in wanted.asked:
         if asked.asked in (False, "opted_in"):
+            linked = done.page.linked(after.row)
             for one in blockers(after.row, linked, asked.scope, now=done.now, window=ground.window):
                 still.setdefault(one.entry, one)
     entries = [entry.id for entry in done.ruling.entries] if done.ruling else []
     receipt = {"entries": entries, "version": after.version, "token": receipt_token(ring, entries, after.version)}
-    return {**after.document, "result": result, "still_blocked_by": blockers_shown(list(still.values())), "receipt": receipt}
+    return {
+        **after.document,
+        "result": result,
+        "still_blocked_by": blockers_shown(list(still.values())) if still else [],
+        "receipt": receipt,
+    }
 
 
 def _result(asked: Asked, told: Told | None, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +89,6 @@ def _result(asked: Asked, told: Told | None, document: Mapping[str, Any]) -> dic
 
 def receipt_token(ring: Ring, entries: Sequence[str], version: int) -> str:
     """The signed token of a receipt: the version, how many entries, a hash over all their ids, and the first ones by id."""
-    raw = [bytes.fromhex(entry.replace("-", "")) for entry in entries]
-    digest = hashlib.sha256(b"".join(raw)).digest()
-    payload = pack(version.to_bytes(8), len(raw).to_bytes(4), digest, b"".join(raw[:NAMED_IN_TOKEN]))
+    raw = bytes.fromhex("".join(entries).replace("-", ""))
+    payload = pack(version.to_bytes(8), len(entries).to_bytes(4), hashlib.sha256(raw).digest(), raw[: 16 * NAMED_IN_TOKEN])
     return sign(ring, "receipt", payload, expires_at=None)
