@@ -34,6 +34,8 @@ BATCHES: Final = 2
 LARGEST: Final = 1_000
 BREATH: Final = 50
 """Checks judged at a stretch: those who ask for one must not wait for all of somebody's thousand."""
+COMPANY: Final = 12
+"""Who are fewer wait for the batch under way, which is over in a few milliseconds, rather than for a transaction of their own."""
 LOOK: Final = 0.02
 """Seconds between two looks for questions that have waited too long."""
 PATIENCE: Final = 0.4
@@ -139,16 +141,19 @@ class PostgresGatehouse:
         not wait for company.
         """
         self._begins = False
-        while self._waiting and len(self._flights) < BATCHES and len(self._waiting) >= sum(self._flights.values()):
+        while self._waiting and len(self._flights) < BATCHES and (not self._flights or self._is_crowd()):
             batch = self._half()
             if batch:
                 flight = asyncio.create_task(self._answer(batch), name="gatehouse-batch")
                 self._flights[flight] = len(batch)
                 flight.add_done_callback(self._landed)
 
+    def _is_crowd(self) -> bool:
+        return len(self._waiting) >= max(COMPANY, sum(self._flights.values()))
+
     def _half(self) -> list[_Waiting]:
-        """Half of all who wait or are under way, at most a thousand questions; who was told already that nothing is known is left out."""
-        most = -(-(len(self._waiting) + sum(self._flights.values())) // 2)
+        """Half of all who wait or are under way, or a small company, at most a thousand questions; without those who have an answer by now."""
+        most = max(COMPANY, -(-(len(self._waiting) + sum(self._flights.values())) // 2))
         batch: list[_Waiting] = []
         size = 0
         while self._waiting and len(batch) < most and size < LARGEST:
