@@ -195,7 +195,7 @@ def told(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.feature("G3", "G8", "S8", "I3")
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(plan=steps, country=st.sampled_from(["US", "DE"]))
 def test_the_page_shows_what_the_gate_lets_through(told: Callable[[list[object], str], None], plan: list[object], country: str) -> None:
     told(plan, country)
