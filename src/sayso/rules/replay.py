@@ -84,19 +84,29 @@ def follow(link: Link, leaf: bytes, place: Place | None, one: str, columns: Colu
     An audit reads millions of sound leaves: this tells them from all others in a fraction of the time in which `replay` and a
     look at each column say what is wrong. What it lets through, `replay` finds nothing wrong with.
     """
+    ver, at, kind, act, brand, channel, category, src, effect = columns
+    state, before, prev = link.state, link.place, link.head.hex()
     try:
         read = _READER.decode(leaf)
-        if _WRITER.encode(read) != leaf or len(leaf) > LEAF_BYTES_MAX:
+        shown = read.act[:ACT_LETTERS] == act or (read.act == "custom" and kind == "event")
+        same = shown and (brand, channel, category) == (read.scope or _NO_SCOPE)
+        # What columns and chain say is put in, and all of it written again: the same bytes come out of nothing but the leaf it should be.
+        read.id, read.sub, read.ver, read.at, read.t, read.src, read.effect, read.prev = one, link.sub, ver, at, kind, src, effect, prev
+        if not same or _WRITER.encode(read) != leaf or len(leaf) > LEAF_BYTES_MAX:
+            return None
+        if ver != state.length + 1 or at <= state.last_at or link.act == ERASED or (ver == 1) != (prev == "") or not _shaped(read):
+            return None
+        if before is not None and place is not None and place[0] == before[0] and place[1] <= before[1]:
             return None
         x = _extra(bytes(read.x)) if read.x is not _NO_EXTRA else _NOTHING
-        if x is None or not _fits(read, link, one, columns) or _misplaced(link.place, place):
+        if x is None:
             return None
         entry = Entry(
-            read.id, read.sub, read.t, read.at, read.ts, read.act, read.src, read.by, read.via, read.effect,
-            _scope(read.scope) if read.scope else None, read.own == 1, read.strong == 1, x.method, read.rule, read.about, x.old, x.new,
-            x.until, x.since, x.other, x.other_kind, x.primary, x.rest,
+            one, link.sub, kind, at, read.ts, read.act, src, read.by, read.via, effect, _scope(read.scope) if read.scope else None,
+            read.own == 1, read.strong == 1, x.method, read.rule, read.about, x.old, x.new, x.until, x.since, x.other, x.other_kind,
+            x.primary, x.rest,
         )  # fmt: skip
-        return Link(link.sub, fold(link.state, entry), sha256(b"\0" + leaf).digest(), read.act, place), read.d
+        return Link(link.sub, fold(state, entry), sha256(b"\0" + leaf).digest(), read.act, place), read.d
     except (msgspec.MsgspecError, ValueError, KeyError, OverflowError, RecursionError):
         return None
 
@@ -151,14 +161,10 @@ _WRITER: Final = msgspec.json.Encoder()
 _scope: Final = lru_cache(maxsize=4_096)(Scope._make)
 
 
-def _fits(read: _Read, link: Link, one: str, columns: Columns) -> bool:
-    """Whether a leaf stands where its columns and its chain say, and every field has the shape that `build` wants."""
-    act = columns[3] if read.act == "custom" and read.t == "event" else read.act[:ACT_LETTERS]
-    state, prev = link.state, link.head.hex()
+def _shaped(read: _Read) -> bool:
+    """Whether every field has the shape that `build` wants, as far as its type does not say so."""
     return (
-        (read.ver, read.at, read.t, act, *(read.scope or _NO_SCOPE), read.src, read.effect) == columns
-        and read.id == one and read.sub == link.sub and len(read.sub) == 32 and one[-2:] == read.sub[:2] and read.prev == prev and read.ver == state.length + 1 and read.at > state.last_at
-        and link.act != ERASED and (read.ver == 1) == (prev == "") and read.t in KINDS and 0 <= read.ts < _INT_END and read.effect != ""
+        read.t in KINDS and 0 <= read.ts < _INT_END and read.effect != "" and len(read.sub) == 32 and read.id[-2:] == read.sub[:2]
         and _HASH_OR_NONE.fullmatch(read.d) is not None and (not read.about or _PSEUDONYM.fullmatch(read.about) is not None)
         and (read.scope is None or "" not in read.scope)
     )  # fmt: skip

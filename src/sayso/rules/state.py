@@ -174,8 +174,8 @@ def _with_choice(state: State, entry: Entry) -> State:
         weak = _greatest(weak, at, stamp)
     moved = strong is not state.strong or weak is not state.weak
     return State(
-        strong=strong, weak=weak, left=left, blocks=state.blocks, soft=state.soft, delivered=state.delivered, pauses=state.pauses,
-        links=state.links, place=state.place, version=state.version + moved, length=state.length + 1, last_at=max(state.last_at, entry.at),
+        strong, weak, left, state.blocks, state.soft, state.delivered, state.pauses, state.links, state.place, state.version + moved,
+        state.length + 1, max(state.last_at, entry.at),
     )  # fmt: skip
 
 
