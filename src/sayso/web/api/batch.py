@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from sayso.contracts.book import Key
-from sayso.flows.record import record_all
+from sayso.flows.record import Recorded, record_all
 from sayso.web import errors
 from sayso.web.api.preferences import EXAMPLE_WRITTEN, WRITERS, WRITTEN, Writer, body_schema
 from sayso.web.api.saying import Answered, Repeat, Saying, answered, saying
@@ -20,6 +21,8 @@ from sayso.web.render import json_bytes
 
 router = APIRouter(tags=["preferences"], dependencies=[Depends(strict_query)])
 LARGEST: Final = 1_000
+PART: Final = 250
+"""Items kept together: while the database writes some, the next are read and those before are answered."""
 BREATH: Final = 20
 """Items read or answered at a stretch: whoever asks for a single check must not wait until a thousand are read."""
 
@@ -77,26 +80,63 @@ Item = tuple[int, bytes]
 
 async def _in_turn(items: list[Any], repeats: list[Repeat | None], hub: Hub, caller: Caller, request_id: str) -> list[Item]:
     """Items about different contacts at the same time, those about one contact or address in their order."""
-    answers: dict[int, Item] = {}
+    batch = _Batch(items, repeats, hub, caller, request_id)
     for wave in _waves(items):
+        await batch.keep(wave)
+    return [batch.answers[n] for n in range(len(items))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One call's items, and what became of them so far by place. Every item answers for itself."""
+
+    items: list[Any]
+    repeats: list[Repeat | None]
+    hub: Hub
+    caller: Caller
+    request_id: str
+    answers: dict[int, Item] = field(default_factory=dict)
+
+    async def keep(self, wave: list[int]) -> None:
+        """Keeps items about different people: while the database writes some, the next are read."""
+        parts = []
+        async with asyncio.TaskGroup() as keeping:
+            for at in range(0, len(wave), PART):
+                ready = await self.read(wave[at : at + PART])
+                acts = [(one.said, one.ground, one.memo) for one in ready.values()]
+                parts.append((ready, keeping.create_task(record_all(acts, book=self.hub.book))))
+            for ready, kept in parts:
+                await self.answer(ready, await kept)
+
+    async def read(self, places: list[int]) -> dict[int, Saying]:
+        """What these items want; those that want something wrong are answered."""
         ready: dict[int, Saying] = {}
-        for place, n in enumerate(wave):
+        for place, n in enumerate(places):
             if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
+            item, at = self.items[n], f"#/items/{n}"
             try:
-                body, at = _without_id(items[n], n), f"#/items/{n}"
-                ready[n] = await saying(body, _key(items[n], n), hub=hub, caller=caller, repeat=repeats[n], at=at)
-            except Exception as refusal:  # noqa: BLE001  every item answers for itself
-                answers[n] = _refused(items[n], refusal, hub, request_id)
-        done = await record_all([(one.said, one.ground, one.memo) for one in ready.values()], book=hub.book)
+                body = _without_id(item, n)
+                ready[n] = await saying(body, _key(item, n), hub=self.hub, caller=self.caller, repeat=self.repeats[n], at=at)
+            except Exception as refusal:  # noqa: BLE001
+                self.answers[n] = self.refused(item, refusal)
+        return ready
+
+    async def answer(self, ready: dict[int, Saying], done: list[Recorded | Exception]) -> None:
+        """Answers items that were recorded."""
         for place, ((n, one), became) in enumerate(zip(ready.items(), done, strict=True)):
             if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             try:
-                answers[n] = _refused(items[n], became, hub, request_id) if isinstance(became, Exception) else _told(answered(one, became))
-            except Exception as failed:  # noqa: BLE001  every item answers for itself
-                answers[n] = _refused(items[n], failed, hub, request_id)
-    return [answers[n] for n in range(len(items))]
+                self.answers[n] = self.refused(self.items[n], became) if isinstance(became, Exception) else _told(answered(one, became))
+            except Exception as failed:  # noqa: BLE001
+                self.answers[n] = self.refused(self.items[n], failed)
+
+    def refused(self, item: Any, refusal: Exception) -> Item:
+        """The problem of one item."""
+        problem = errors.body_of(errors.from_exception(refusal), base=self.hub.public_url, request_id=self.request_id)
+        contact_id = item.get("contact_id") if isinstance(item, dict) else None
+        return int(problem["status"]), json_bytes({"contact_id": contact_id, **problem})
 
 
 def _waves(items: list[Any]) -> list[list[int]]:
@@ -120,12 +160,6 @@ def _subjects(item: Any) -> set[str]:
     addresses = item.get("addresses")
     listed = [one.get("address") for one in addresses if isinstance(one, dict)] if isinstance(addresses, list) else []
     return {value.strip().lower() for value in (item.get("contact_id"), item.get("email"), *listed) if isinstance(value, str)}
-
-
-def _refused(item: Any, refusal: Exception, hub: Hub, request_id: str) -> Item:
-    problem = errors.body_of(errors.from_exception(refusal), base=hub.public_url, request_id=request_id)
-    contact_id = item.get("contact_id") if isinstance(item, dict) else None
-    return int(problem["status"]), json_bytes({"contact_id": contact_id, **problem})
 
 
 def _key(item: Mapping[str, Any], n: int) -> Key:
