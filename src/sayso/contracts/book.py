@@ -76,7 +76,9 @@ def version_of(row: Row | None, linked: Sequence[Row]) -> int:
     """The version people see: the row's own, and for a contact the sum over its addresses too, so that theirs move it."""
     if row is None:
         return 0
-    return row.state.version + (sum(other.state.version for other in linked) if row.kind == "contact" else 0)
+    if not linked or row.kind != "contact":
+        return row.state.version
+    return row.state.version + sum(other.state.version for other in linked)
 
 
 class Judged(NamedTuple):

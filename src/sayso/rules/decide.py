@@ -240,7 +240,10 @@ class _Hand:
 
     def received(self) -> int:
         """The database's clock, but never standing still for the rows that speak, nor behind those they are judged with."""
-        return max([self.now, self.heard + 1, *(self.rows[key].state.last_at + 1 for key in self.speakers)])
+        last = self.heard
+        for key in self.speakers:
+            last = max(last, self.rows[key].state.last_at)
+        return max(self.now, last + 1)
 
     def keep(self, entry: Entry, keys: tuple[str, ...], effect: Effect | None = None, rule: str = "") -> tuple[str, ...]:
         """Appends the entry to each row, with what it did where that is known by now; copies in further rows name the first as their twin."""
