@@ -235,3 +235,18 @@ async def test_what_was_acknowledged_but_is_not_held_is_told_again(town: Town) -
     assert (await town.ok("POST", f"/api/v2/connections/{source['id']}/run"))["differs"] == 1
     await eventually(lambda: town.has(ADA in sendgrid.groups[101]))
     await town.settled()
+
+
+async def test_one_answer_that_does_not_come_delays_nobody_else(quiet_town: Town, shop: Receiver) -> None:
+    await quiet_town.webhook(shop, events=STATES)
+    for n in range(4):
+        await quiet_town.say(f"c-{n}", {"email_pref_promotional": "opted_out", "email_pref_update_source": "preference_center"})
+    shop.server.plan("hang", 1)
+    await quiet_town.start_worker()
+
+    async def all_but_one() -> bool:
+        return len({one["data"]["contact_id"] for one in shop.got}) == 3
+
+    await eventually(all_but_one, 10)  # a request is given up after 15 seconds
+    assert len(shop.server.seen) >= 4
+    shop.server.stop()
