@@ -121,6 +121,8 @@ def body_of(change: Change) -> bytes:
         data = event if isinstance(event, dict) else {"event": event}
     left_out: list[str] = []
     body = _encoded(change, data)
+    if len(body) <= MAX_BODY:
+        return body
     for name in ("preferences", "changed", *sorted(data, key=lambda key: -len(repr(data[key])))):
         if len(body) <= MAX_BODY:
             break
