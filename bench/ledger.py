@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
+from bench.indexes import without
 from bench.moulds import COLUMNS, Caster, Mould, sub_mark
 from sayso import keys
 from sayso.anchor import AnchorFolder
@@ -65,16 +66,21 @@ async def make(dsn: str, folder: Path, entries: int, processes: int = 2) -> None
     """So many entries in an empty database, with tiles, a checkpoint and its anchor."""
     people = entries // EACH
     share = -(-people // processes)
-    parts = [(first, min(share, people - first)) for first in range(0, people, share)]
+    await spread(dsn, folder, "bench.ledger", [(first, min(share, people - first)) for first in range(0, people, share)])
+
+
+async def spread(dsn: str, folder: Path, module: str, parts: Sequence[tuple[int, ...]]) -> None:
+    """Runs a module once for each part, all at once; each writes rows, and hashes of leaves to the file it is told of. Then closes the log."""
     with tempfile.TemporaryDirectory() as place:
-        files = [Path(place) / str(first) for first, _ in parts]
+        files = [Path(place) / str(n) for n in range(len(parts))]
         environment = {**os.environ, "BENCH_DSN": dsn, "BENCH_FOLDER": str(folder)}
-        running = [
-            await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.ledger", str(first), str(count), str(file), env=environment)
-            for (first, count), file in zip(parts, files, strict=True)
-        ]
-        if any(await asyncio.gather(*(one.wait() for one in running))):
-            raise RuntimeError("writing the ledger failed")
+        async with without(dsn, sorted(COLUMNS, key=lambda table: table != "entry")):
+            running = [
+                await asyncio.create_subprocess_exec(sys.executable, "-m", module, *map(str, part), str(file), env=environment)
+                for part, file in zip(parts, files, strict=True)
+            ]
+            if any(await asyncio.gather(*(one.wait() for one in running))):
+                raise RuntimeError("filling failed")
         raw = b"".join(file.read_bytes() for file in files)
     await sealed(dsn, folder, [raw[at : at + 32] for at in range(0, len(raw), 32)])
 

@@ -8,13 +8,12 @@ import asyncio
 import os
 import random
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import asyncpg
 
-from bench.ledger import choice, sealed
+from bench.ledger import choice, spread
 from bench.moulds import Caster, Mould, sub_mark
 from sayso import keys
 from sayso.rules.entries import Entry
@@ -77,21 +76,8 @@ async def fill_in_parallel(dsn: str, folder: Path, first: int, count: int, proce
     finally:
         await connection.close()
     bounds = [first + count * n // processes for n in range(processes + 1)]
-    with tempfile.TemporaryDirectory() as place:
-        files = [Path(place) / str(start) for start in bounds[:-1]]
-        environment = {**os.environ, "BENCH_DSN": dsn, "BENCH_FOLDER": str(folder)}
-        running = [
-            await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bench.people", str(start), str(end), str(size + entries_before(start) - entries_before(first)), str(file),
-                env=environment,
-            )
-            for start, end, file in zip(bounds[:-1], bounds[1:], files, strict=True)
-        ]  # fmt: skip
-        codes = await asyncio.gather(*(one.wait() for one in running))
-        if any(codes):
-            raise RuntimeError(f"filling failed: exit codes {codes}")
-        raw = b"".join(file.read_bytes() for file in files)
-    await sealed(dsn, folder, [raw[at : at + 32] for at in range(0, len(raw), 32)])
+    places = [size + entries_before(start) - entries_before(first) for start in bounds]
+    await spread(dsn, folder, "bench.people", list(zip(bounds[:-1], bounds[1:], places[:-1], strict=True)))
 
 
 def main() -> None:
