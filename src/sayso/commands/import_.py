@@ -101,7 +101,7 @@ async def _import(
 ) -> Report:  # fmt: skip
     if not opt_outs:
         raise Failed("say what the rows are", where="--opt-outs", fix=f"sayso import {file} --opt-outs", code=USAGE)
-    os.nice(NICER)
+    os.nice(max(0, NICER - os.nice(0)))
     wanted = Wanted(
         file, dry, dict(_pair(one) for one in column), _channel(channel), category, _brand(brand), _country(country), source[:NAME_LENGTH],
         rejected or file.with_name(f"{file.stem}.rejected.csv"),

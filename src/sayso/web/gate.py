@@ -63,7 +63,7 @@ class Verdicts(BaseModel):
 class Shown(Strict):
     """A permit to verify."""
 
-    permit: str = Field(max_length=4096, examples=["1.k1.AAAA.BBBB"])
+    permit: str = Field(max_length=4096, examples=["2.k1.AAAA.BBBB"])
 
 
 class Verified(BaseModel):

@@ -54,7 +54,7 @@ _MANY: Final[dict[str, Any]] = {
 _BODY: Final = one_or_many(inlined(SentIn.model_json_schema()))
 _SENT: Final = {
     "contact_id": "c-1001", "channel": "email", "category": "promotional", "subject": "Spring is here", "sent_at": "2026-11-22T10:00:30Z",
-    "campaign_id": "spring-26", "message_id": "m-77", "permit": "1.k1.AAAA.BBBB",
+    "campaign_id": "spring-26", "message_id": "m-77", "permit": "2.k1.AAAA.BBBB",
 }  # fmt: skip
 _ID: Final = "019c0a5e-7b3a-7c21-9d55-0f3b6f1c2a41"
 _GIVES: Final = {"id": _ID, "violation": None}

@@ -75,7 +75,7 @@ EXAMPLE_WRITTEN: Final = {
     **EXAMPLE,
     "result": [{"field": "email_pref_promotional", "asked": "opted_out", "became": "opted_out", "effect": "applied", "rule": None,
                 "entry": _ENTRY}],
-    "still_blocked_by": [], "receipt": {"entries": [_ENTRY], "version": 8, "token": "1.k1.AAAA.BBBB"},
+    "still_blocked_by": [], "receipt": {"entries": [_ENTRY], "version": 8, "token": "2.k1.AAAA.BBBB"},
 }  # fmt: skip
 
 
