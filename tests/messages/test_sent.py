@@ -54,7 +54,7 @@ async def test_what_a_permit_does_not_cover(office: Office) -> None:
     assert await office.violation(**ADA, permit=permit) == "permit_of_another"
     assert await office.violation(**ADA, business_unit="outlet", permit=permit) is None
     flipped = permit[:-2] + ("A" if permit[-2] != "A" else "B") + permit[-1]
-    for bad in (flipped, "nonsense", permit.replace("1.", "2.", 1)):
+    for bad in (flipped, "nonsense", permit.replace("2.", "1.", 1)):
         assert await office.violation(contact_id="c-1002", permit=bad) == "permit_invalid"
 
 
