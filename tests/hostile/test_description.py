@@ -16,7 +16,7 @@ DOORS = 75
 """About as many as there are."""
 EXAMPLES = share("G9 API cases") // DOORS if is_soak() else 2
 """Cases a door in the random part; the systematic part tries some forty a door beside them."""
-CHAINS = 8
+CHAINS = 5
 """Sequences, in which a door is given what another one answered."""
 FEWEST = 2_500
 CONFIG = """
