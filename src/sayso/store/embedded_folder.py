@@ -313,6 +313,11 @@ def _fits(place: Path) -> bool:
     return len(os.fsencode(place / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH
 
 
+def _buffers() -> int:
+    """Megabytes of pages the server keeps: an eighth of the machine's memory, from 128 to 512."""
+    return min(512, max(128, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8 // 2**20))
+
+
 def configure(folder: Folder, sockets: Path) -> None:
     """Write the server's settings. Durability settings are spelled out although they are defaults: they are promises."""
     memory = "posix" if Path("/dev/shm").is_dir() else "mmap"
@@ -324,15 +329,18 @@ def configure(folder: Folder, sockets: Path) -> None:
         "password_encryption": "scram-sha-256",
         "cluster_name": "sayso",
         "max_connections": "60",
-        "shared_buffers": "128MB",
+        "shared_buffers": f"{_buffers()}MB",
         "dynamic_shared_memory_type": memory,
         "max_parallel_workers_per_gather": "0",
         "jit": "off",
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
-        "wal_compression": "on",
-        "max_wal_size": "1GB",
+        # Ids are hashes, so writes land all over the indexes, and each page is logged whole once a checkpoint. Compressing it costs more
+        # than writing it (this build only has pglz), and rarer checkpoints make it happen less often.
+        "wal_compression": "off",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
         # Hot rows are updated for ever: small, frequent vacuums keep their pages short.
         "autovacuum_naptime": "15s",
         "autovacuum_vacuum_scale_factor": "0.02",
