@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from sayso.contracts.ground import Ground
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.store.book import PostgresBook
 from sayso.store.pool import open_pool
 from sayso.store.vault import Vault

@@ -102,7 +102,7 @@ def _read(line: bytes) -> Report:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No look for cycles among objects until the block ends: verifying makes millions and no cycles, and looking took a third of its time."""
+    """No look for cycles among objects until the block ends: verifying makes millions of them and no cycles."""
     gc.disable()
     try:
         yield

@@ -18,9 +18,9 @@ from sayso.flows.check import Question, people_of
 from sayso.flows.refresh import SOMEBODY, _line
 from sayso.rules.audience import Answer, Seen, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person, may_send
 from sayso.rules.state import EMPTY
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT, Address, address_or_fault, aliases, parse_address, subject_id
 from sayso.rules.words import CHANNELS
 

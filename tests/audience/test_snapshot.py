@@ -22,8 +22,8 @@ from sayso.flows.refresh import Fresh, refresh
 from sayso.flows.screen import Caller, screen
 from sayso.flows.sequence import sequence
 from sayso.rules.catalogue import DEFAULT, Catalogue
-from sayso.rules.decide import Choose
 from sayso.rules.gate import Ask
+from sayso.rules.statements import Choose
 from sayso.rules.words import Scope
 from sayso.store.ledger import PostgresLog
 from sayso.store.snapshot import PostgresCensuses

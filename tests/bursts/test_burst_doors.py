@@ -132,7 +132,7 @@ async def _burst() -> str:
     from sayso.flows.record import Said, record
     from sayso.flows.sequence import sequence
     from sayso.opening import microseconds
-    from sayso.rules.decide import Choose, Voice
+    from sayso.rules.statements import Choose, Voice
     from sayso.rules.words import Scope
 
     async with opened(read(os.environ)) as parts:

@@ -17,7 +17,7 @@ from sayso.flows.offer_undo import AlreadyOffered, NoSuchBurst, offer_undo
 from sayso.flows.record import Recorded, Said, record
 from sayso.flows.tell_bursts import tell_burst, tell_bursts
 from sayso.flows.watch_bursts import watch_bursts
-from sayso.rules.decide import Choose, Happen, Voice
+from sayso.rules.statements import Choose, Happen, Voice
 from sayso.rules.times import MINUTE, SECOND
 from sayso.rules.words import Scope
 from sayso.store.bursts import PostgresBursts

@@ -22,7 +22,7 @@ from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.flows.record import Said, record
 from sayso.opening import Parts, opened
 from sayso.rules.catalogue import DEFAULT, to_json
-from sayso.rules.decide import Choose, Voice
+from sayso.rules.statements import Choose, Voice
 from sayso.rules.subjects import CONTACT
 from sayso.rules.tokens import Link, access_token, fingerprint, sign_link
 from sayso.rules.words import ANY, Scope

@@ -16,8 +16,8 @@ from sayso.flows.record import Said, record
 from sayso.flows.undo import spoken, undo
 from sayso.flows.weigh import weigh
 from sayso.rules.catalogue import DEFAULT, Catalogue
-from sayso.rules.decide import Block, Choose, Voice
 from sayso.rules.pages import draft_of
+from sayso.rules.statements import Block, Choose, Voice
 from sayso.rules.subjects import CONTACT
 from sayso.rules.tokens import Link, Undo, read, read_link, read_undo, sign, sign_link
 from sayso.rules.words import ANY, Scope

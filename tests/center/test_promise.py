@@ -27,8 +27,8 @@ from sayso.flows.unsubscribe import unsubscribe
 from sayso.opening import Parts, opened
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.center import Place, Planned, is_on, planned
-from sayso.rules.decide import Choose, Voice
 from sayso.rules.gate import Ask
+from sayso.rules.statements import Choose, Voice
 from sayso.rules.subjects import CONTACT, Address
 from sayso.rules.tokens import Link, read, read_undo
 from sayso.rules.words import ANY, Scope

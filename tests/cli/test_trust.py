@@ -239,7 +239,7 @@ def complain() -> None:
     """Ada's provider says that she pressed `spam`, through the same `record` as ever."""
     from sayso.commands.frame import hub
     from sayso.flows.record import Said, key_of, record
-    from sayso.rules.decide import Block, Choose, Voice
+    from sayso.rules.statements import Block, Choose, Voice
     from sayso.rules.subjects import parse_address
     from sayso.rules.words import Scope
 

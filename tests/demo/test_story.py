@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sayso.demo.story import ADA, CAST, DAYS, SPIKE_DAYS_AGO, ZOE, contacts, story
-from sayso.rules.decide import Choose
+from sayso.rules.statements import Choose
 from sayso.rules.subjects import parse_address
 from sayso.rules.times import DAY
 

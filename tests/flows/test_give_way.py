@@ -12,8 +12,8 @@ from sayso.flows.check import Question, check
 from sayso.flows.give_way import LONGEST, give_way
 from sayso.flows.record import Said, act_of
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Choose
 from sayso.rules.gate import Ask
+from sayso.rules.statements import Choose
 from sayso.rules.words import Scope
 from sayso.store.book import PostgresBook
 from sayso.store.gatehouse import PostgresGatehouse

@@ -8,7 +8,7 @@ from hub import Hub, api, person
 from sayso.contracts.book import Key, readings_of
 from sayso.flows.record import Said, record
 from sayso.rules import view
-from sayso.rules.decide import Choose, Happen
+from sayso.rules.statements import Choose, Happen
 from sayso.rules.words import Scope
 
 PROMO = Scope("*", "email", "promotional")

@@ -16,8 +16,8 @@ from sayso.flows.prove import prove
 from sayso.flows.record import Recorded, Said, record
 from sayso.flows.sequence import sequence
 from sayso.flows.verify import verify
-from sayso.rules.decide import Choose, Happen
 from sayso.rules.notes import key_of
+from sayso.rules.statements import Choose, Happen
 from sayso.rules.words import Scope
 from sayso.store.details import PostgresDetails
 from sayso.store.ledger import PostgresLog

@@ -26,7 +26,7 @@ from sayso.flows.send_mail import Mailroom, send_mail
 from sayso.flows.sequence import sequence
 from sayso.mail.compose import compose
 from sayso.mail.submit import to_smtp
-from sayso.rules.decide import Choose, Voice, Word
+from sayso.rules.statements import Choose, Voice, Word
 from sayso.rules.subjects import parse_address
 from sayso.rules.tokens import Ring
 from sayso.rules.words import Scope

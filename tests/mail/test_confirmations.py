@@ -13,8 +13,8 @@ from sayso.contracts.letters import Confirmation, Cursor
 from sayso.contracts.mailer import Mail, NeverTaken, NotNow, Sender
 from sayso.flows.choose import Manner
 from sayso.flows.undo import undo
-from sayso.rules.decide import Block, Choose, Suspend, Voice
 from sayso.rules.references import reference
+from sayso.rules.statements import Block, Choose, Suspend, Voice
 from sayso.rules.tokens import BadToken, read, read_undo
 from sayso.rules.words import Scope
 from sayso.store.letters import PostgresLetters

@@ -13,7 +13,7 @@ from sayso.contracts.letters import state_of
 from sayso.flows.ask_double import LIFE, NotMailed, TooMany, Wanted, ask_double
 from sayso.flows.confirm_double import confirm_double, open_double
 from sayso.rules import view
-from sayso.rules.decide import Block
+from sayso.rules.statements import Block
 from sayso.rules.tokens import BadToken, Link, sign, sign_link
 from sayso.rules.words import Scope
 from sayso.web.api import double_opt_in

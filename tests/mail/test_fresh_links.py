@@ -6,7 +6,7 @@ from postoffice import ADA, ADAS_MAIL, ALL_MAIL, PROMO, RING, Office, links, mai
 from hub import api
 from sayso.flows.mail_link import EACH_NETWORK, EVERYBODY, mail_link
 from sayso.flows.open_link import open_link, opened
-from sayso.rules.decide import Block
+from sayso.rules.statements import Block
 from sayso.rules.subjects import InvalidAddress
 from sayso.rules.tokens import Link, sign_link
 from sayso.rules.words import Scope

@@ -252,7 +252,7 @@ async def key_in(database: str, folder: Path) -> str:
     """A mail key for Ada in the hub of this folder."""
     from sayso.flows.record import Said, record
     from sayso.opening import opened
-    from sayso.rules.decide import Voice
+    from sayso.rules.statements import Voice
     from sayso.settings import read as settings
     from sayso.store.messages import PostgresMailKeys
 

@@ -16,7 +16,7 @@ from sayso.contracts.letters import Changed, Offer
 from sayso.contracts.mailer import Mail, NeverTaken, NotNow
 from sayso.flows.send_mail import BEGUN_WITHIN, send_mail
 from sayso.mail.submit import to_console, to_folder, to_smtp
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.rules.tokens import read, read_undo
 from sayso.rules.words import Scope
 

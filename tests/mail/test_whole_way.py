@@ -27,7 +27,7 @@ from sayso.flows.record import Said, record
 from sayso.mail import inbound
 from sayso.mail_wiring import LISTEN_AGAIN, letters_of, look_at_mail, mail_duties_of, submit_of, take_of
 from sayso.opening import Parts, opened
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.rules.words import Scope
 from sayso.settings import read
 from sayso.settings_forms import mail_route

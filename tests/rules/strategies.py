@@ -9,10 +9,11 @@ from oracle import Link, Spoken
 
 from sayso.contracts.book import Page, readings_of
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Row, Ruling, Statement, Told, Voice, Word, decide
+from sayso.rules.decide import decide
 from sayso.rules.entries import Entry
 from sayso.rules.gate import ALLOWING, Ask, Person, Verdict, may_send
 from sayso.rules.state import EMPTY, State, fold
+from sayso.rules.statements import Row, Ruling, Statement, Told, Voice, Word
 from sayso.rules.view import Reading
 from sayso.rules.words import Scope
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.rules.center import PAUSE, Place, applied, is_on, named, planned, stop
-from sayso.rules.decide import Choose, Happen, Restore, Suspend, Told
 from sayso.rules.gate import Reason
+from sayso.rules.statements import Choose, Happen, Restore, Suspend, Told
 from sayso.rules.words import ANY, Scope
 
 KEYS = ("product_updates", "educational", "promotional", "events")

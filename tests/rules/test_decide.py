@@ -29,7 +29,8 @@ from strategies import (
 )  # fmt: skip
 
 from sayso.rules import conflict, view
-from sayso.rules.decide import AHEAD, Block, Choose, Happen, Locate, Suspend, Tie, Told, Voice
+from sayso.rules.decide import AHEAD
+from sayso.rules.statements import Block, Choose, Happen, Locate, Suspend, Tie, Told, Voice
 from sayso.rules.words import Scope
 
 OUT, IN = Choose(PROMO, out=True), Choose(PROMO, out=False)

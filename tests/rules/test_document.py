@@ -23,8 +23,8 @@ from strategies import (
 )  # fmt: skip
 
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Choose, Suspend, Tie
 from sayso.rules.document import Latest, Who, document, traits
+from sayso.rules.statements import Block, Choose, Suspend, Tie
 from sayso.rules.times import format_time
 from sayso.rules.words import Scope
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from strategies import ADA, EMAIL, LOUD, MAIL, PROMO, World, choice, entry, folded, person, shop
 
 from sayso.rules import leaves
-from sayso.rules.decide import Block, Choose, Happen, Locate, Suspend, Tie
 from sayso.rules.entries import BLOCKS, KINDS, Entry, entry_of, leaf_fields
+from sayso.rules.statements import Block, Choose, Happen, Locate, Suspend, Tie
 from sayso.rules.words import Scope
 
 

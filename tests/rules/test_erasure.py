@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from sayso.rules import conflict, leaves
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Choose, Restore, Row, Statement, Suspend, Tie, Voice, decide
+from sayso.rules.decide import decide
 from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.erasure import ALL, LONGEST, Waits, end_of, is_erasing, is_orphan, kept_of, may_end, members, relinked
 from sayso.rules.gate import Ask, Person, may_send
 from sayso.rules.replay import Link, replay
 from sayso.rules.state import EMPTY, KEPT, State, fold, from_bytes, is_tombstone, to_bytes
+from sayso.rules.statements import Block, Choose, Restore, Row, Statement, Suspend, Tie, Voice
 from sayso.rules.times import HOUR
 from sayso.rules.view import Reading
 from sayso.rules.words import CHANNELS, Scope

@@ -3,9 +3,9 @@
 import pytest
 from strategies import ADA, MAIL, OLD_MAIL, PHONE, QUINN, World, shop
 
-from sayso.rules.decide import Row, Tie
 from sayso.rules.fanout import Spoke, Task, plan
 from sayso.rules.state import Link, State
+from sayso.rules.statements import Row, Tie
 
 BY_ADDRESS, BY_CONTACT, ORIGIN = Spoke("k-addr", "address"), Spoke("k-people", "contact"), Spoke("k-orig", "address")
 SPOKES = [BY_CONTACT, BY_ADDRESS, ORIGIN]

@@ -43,9 +43,9 @@ from strategies import (
 
 from sayso.rules import gate
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Suspend, Tie
 from sayso.rules.gate import ALLOWING, BLOCKING, Ask, Person
 from sayso.rules.state import EMPTY, SOFT_KEPT, State
+from sayso.rules.statements import Block, Suspend, Tie
 from sayso.rules.words import Scope
 
 SCOPE_OF_RECEIPT = Scope("*", "email", "order_confirmations")

@@ -25,9 +25,9 @@ from strategies import (
     verdict,
 )
 
-from sayso.rules.decide import Choose, Tie
 from sayso.rules.gate import Person
 from sayso.rules.state import EMPTY
+from sayso.rules.statements import Choose, Tie
 
 CONSENT = choice(1, PROMO, out=False)
 

@@ -40,10 +40,10 @@ from strategies import (
 )  # fmt: skip
 
 from sayso.rules import leaves, view
-from sayso.rules.decide import Choose, Tie
 from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.gate import Person
 from sayso.rules.state import EMPTY, State, fold, to_bytes
+from sayso.rules.statements import Choose, Tie
 from sayso.rules.words import Scope
 from shares import Ran, share
 

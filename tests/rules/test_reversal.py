@@ -27,10 +27,10 @@ from strategies import (
 )  # fmt: skip
 
 from sayso.rules import view
-from sayso.rules.decide import Choose, Suspend, Told, Word
 from sayso.rules.entries import Entry
 from sayso.rules.reversal import reversal
 from sayso.rules.state import from_bytes, to_bytes
+from sayso.rules.statements import Choose, Suspend, Told, Word
 from sayso.rules.words import Choice, Scope
 
 ME, TOOL, WEAK = person(), shop(method="explicit"), shop("c:weak:api", method="implicit")

@@ -26,7 +26,7 @@ from strategies import (
 
 from sayso.rules import view
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Choose, Suspend, Tie, Word
+from sayso.rules.statements import Block, Choose, Suspend, Tie, Word
 from sayso.rules.view import Reading
 from sayso.rules.words import Scope
 

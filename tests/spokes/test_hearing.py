@@ -11,7 +11,7 @@ from sayso.contracts.connector import Call, Heard, HeardKind
 from sayso.flows.hearsay import words_of
 from sayso.opening import microseconds
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.decide import Block, Choose, Happen
+from sayso.rules.statements import Block, Choose, Happen
 from sayso.rules.words import Scope
 from sayso.store.inbox import PostgresInbox
 from sayso.testing.fake_mailchimp import form

@@ -10,8 +10,8 @@ from hub import Hub, api
 from sayso.contracts.book import Key, Written
 from sayso.flows.record import Said, act_of
 from sayso.rules import leaves
-from sayso.rules.decide import Choose
 from sayso.rules.merkle import leaf_hash
+from sayso.rules.statements import Choose
 from sayso.rules.words import Scope
 from sayso.store.appending import MANY
 from sayso.store.queries import QUERIES

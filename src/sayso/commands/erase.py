@@ -12,7 +12,7 @@ from sayso.flows.erase import erase
 from sayso.flows.export_person import export_person
 from sayso.opening import Parts
 from sayso.privacy_wiring import privacy_of
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.rules.subjects import CONTACT, InvalidAddress, parse_address, parse_contact_id
 from sayso.rules.times import format_time
 from sayso.web.privacy import erasure_shown, systems_of

@@ -9,7 +9,7 @@ from sayso.commands.output import AsJson, show
 from sayso.contracts.book import readings_of
 from sayso.flows.record import Said, key_of, record
 from sayso.rules import view
-from sayso.rules.decide import Block, Voice
+from sayso.rules.statements import Block, Voice
 from sayso.rules.subjects import InvalidAddress, parse_address
 
 app = typer.Typer(no_args_is_help=True, help="End a block, with a reason.")

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from sayso.contracts.gatehouse import Found, Wanted
 from sayso.rules.audience import Answer, Profile
-from sayso.rules.decide import Row
 from sayso.rules.gate import Ask
+from sayso.rules.statements import Row
 from sayso.rules.subjects import Address
 
 Form = Literal["csv", "ndjson", "parquet", "arrow"]

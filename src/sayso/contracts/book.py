@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from sayso.rules.decide import NewId, Row, Ruling
+from sayso.rules.decide import NewId
 from sayso.rules.state import is_tombstone
+from sayso.rules.statements import Row, Ruling
 from sayso.rules.view import Reading
 
 

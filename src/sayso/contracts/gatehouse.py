@@ -8,7 +8,7 @@ from uuid import UUID
 from sayso.contracts.book import Key
 from sayso.rules.answer import Logged
 from sayso.rules.cadence import Spent
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 
 
 class Wanted(NamedTuple):

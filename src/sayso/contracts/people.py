@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from sayso.contracts.book import Key, Page
-from sayso.rules.decide import Row
 from sayso.rules.erasure import is_erasing
+from sayso.rules.statements import Row
 from sayso.rules.subjects import Address
 from sayso.rules.tokens import Link
 from sayso.rules.view import Reading

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-from sayso.rules.decide import NewId, Row
+from sayso.rules.decide import NewId
 from sayso.rules.entries import Entry
+from sayso.rules.statements import Row
 
 ErasureState = Literal["accepted", "completed"]
 SystemState = Literal["acknowledged", "waiting", "cannot_be_told"]

@@ -7,7 +7,7 @@ from sayso.demo.connecting import LIVE
 from sayso.demo.seed import contact_key, email_key
 from sayso.demo.story import CAST, Contact, contacts, person, relayed
 from sayso.flows.record import Said, act_of
-from sayso.rules.decide import Choose, Happen
+from sayso.rules.statements import Choose, Happen
 from sayso.rules.times import SECOND
 from sayso.rules.words import ANY, Scope
 from sayso.store.book import PostgresBook

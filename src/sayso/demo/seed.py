@@ -9,7 +9,7 @@ from sayso.contracts.desk import Client
 from sayso.contracts.ground import Ground
 from sayso.demo.story import CLIENTS, Contact, Told, story
 from sayso.flows.record import Said, act_of, key_of
-from sayso.rules.decide import Suspend
+from sayso.rules.statements import Suspend
 from sayso.rules.subjects import parse_address
 from sayso.rules.tokens import SECRET_BYTES, client_secret, fingerprint
 from sayso.store.book import PostgresBook

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from sayso.rules.decide import Block, Choose, Happen, Locate, Suspend, Voice, Word
+from sayso.rules.statements import Block, Choose, Happen, Locate, Suspend, Voice, Word
 from sayso.rules.times import DAY, HOUR, MINUTE, SECOND
 from sayso.rules.words import ANY, Scope
 

@@ -11,12 +11,12 @@ from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.ground import Ground
 from sayso.contracts.ledger import Anchor, LedgerDamaged, LedgerRolledBack, Log, Turn, origin_of
 from sayso.flows.compare import opened
-from sayso.rules.decide import Row, Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.merkle import EMPTY_ROOT, leaf_hash
 from sayso.rules.notes import Checkpoint, VerifierKey
 from sayso.rules.rollback import ACCEPTED, Rollback, rollback_extra
 from sayso.rules.state import fold
+from sayso.rules.statements import Row, Ruling
 from sayso.rules.tiles import TileMissing, root_at, root_spans, tiles_needed
 
 PAUSE = 0.05

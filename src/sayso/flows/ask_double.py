@@ -9,8 +9,8 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.letters import DoubleOptIn, Letters, Limit, Pending
 from sayso.flows.meet import meet
 from sayso.rules import view
-from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, uuid7
+from sayso.rules.statements import Row
 from sayso.rules.times import DAY, MINUTE
 from sayso.rules.words import Scope
 

@@ -7,7 +7,7 @@ from sayso.contracts.book import Book
 from sayso.contracts.bursts import Bursts, Member, Waiting
 from sayso.contracts.ground import Ground
 from sayso.contracts.letters import Changed, Letters, Offer
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import DAY
 from sayso.rules.words import Scope

@@ -10,9 +10,9 @@ from sayso.contracts.gatehouse import Found, Gatehouse, Query, Wanted
 from sayso.contracts.ground import Ground
 from sayso.rules import cadence, gate
 from sayso.rules.answer import Logged, message_mark
-from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, Person
 from sayso.rules.state import EMPTY, State
+from sayso.rules.statements import Row
 from sayso.rules.subjects import ADDRESS_KIND, Address, aliases
 
 PERMIT_LIFE = 60_000_000

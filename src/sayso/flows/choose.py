@@ -13,8 +13,8 @@ from sayso.flows.record import Said, record
 from sayso.flows.weigh import weigh
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.center import Place, applied, named, planned, stop
-from sayso.rules.decide import Voice
 from sayso.rules.references import reference
+from sayso.rules.statements import Voice
 from sayso.rules.times import MINUTE
 from sayso.rules.tokens import Ring, Undo, sign_undo
 from sayso.rules.words import Scope

@@ -13,9 +13,9 @@ from sayso.flows.emit import ERASED, hears_of
 from sayso.flows.erase import mark
 from sayso.flows.note_config import note_config
 from sayso.flows.open_link import key_named
-from sayso.rules.decide import Row, Voice
 from sayso.rules.erasure import Waits, end_of, is_erasing, is_orphan, kept_of, may_end, members, relinked
 from sayso.rules.state import is_tombstone
+from sayso.rules.statements import Row, Voice
 from sayso.rules.subjects import CONTACT, Address, aliases
 from sayso.rules.times import MINUTE, SECOND
 

@@ -11,7 +11,7 @@ from sayso.contracts.letters import Letters, Pending
 from sayso.flows.choose import VIA
 from sayso.flows.open_link import opened
 from sayso.flows.record import Said, record
-from sayso.rules.decide import Choose, Voice
+from sayso.rules.statements import Choose, Voice
 from sayso.rules.times import format_time
 from sayso.rules.tokens import BadToken, Kind, Link, Ring, read
 

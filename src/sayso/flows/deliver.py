@@ -17,9 +17,9 @@ from sayso.contracts.spokes import Claimed, Connection, Settled, Spokes, Talk
 from sayso.rules import telling, view
 from sayso.rules.backoff import next_due, retry_after
 from sayso.rules.catalogue import Catalogue
-from sayso.rules.decide import Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.state import fold
+from sayso.rules.statements import Ruling
 from sayso.rules.times import DAY, SECOND
 from sayso.rules.words import ANY, CHANNELS
 

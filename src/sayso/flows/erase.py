@@ -11,10 +11,11 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.privacy import Erasure, Erasures
 from sayso.flows.note_config import note_config
 from sayso.flows.open_link import key_named
-from sayso.rules.decide import Block, Choose, Row, Ruling, Statement, Voice, decide
+from sayso.rules.decide import decide
 from sayso.rules.entries import Entry
 from sayso.rules.erasure import ALL, is_erasing, members
 from sayso.rules.state import is_tombstone
+from sayso.rules.statements import Block, Choose, Row, Ruling, Statement, Voice
 from sayso.rules.subjects import CONTACT, Address, aliases
 from sayso.rules.view import Reading
 

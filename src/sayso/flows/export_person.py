@@ -18,10 +18,10 @@ from sayso.flows.tell_events import tell_events
 from sayso.flows.tell_history import tell_history
 from sayso.rules import view
 from sayso.rules.cells import cell, line
-from sayso.rules.decide import Row, Ruling, Voice
 from sayso.rules.entries import Entry
 from sayso.rules.erasure import members
 from sayso.rules.state import fold
+from sayso.rules.statements import Row, Ruling, Voice
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import format_time
 

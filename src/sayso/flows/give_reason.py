@@ -8,7 +8,7 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
 from sayso.flows.choose import Manner, NobodyHere
 from sayso.flows.record import Said, record
-from sayso.rules.decide import Happen
+from sayso.rules.statements import Happen
 
 REASON: Final = "preference_reason"
 NOT_RELEVANT: Final = "not_relevant"

@@ -8,7 +8,7 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.spokes import Connection
 from sayso.flows.record import Said, key_of
 from sayso.rules.catalogue import Catalogue
-from sayso.rules.decide import Block, Choose, Happen, Voice, Word
+from sayso.rules.statements import Block, Choose, Happen, Voice, Word
 from sayso.rules.subjects import parse_address, parse_contact_id
 from sayso.rules.words import ANY, CHANNELS, Scope
 

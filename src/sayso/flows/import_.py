@@ -7,10 +7,10 @@ from typing import Final, Literal
 from sayso.contracts.book import Act, Book, Judged, Key, Page, Scene, Written, readings_of
 from sayso.contracts.ground import Ground
 from sayso.flows.record import Said, act_of, key_of
-from sayso.rules.decide import Choose, Locate, Row, Ruling, Voice
 from sayso.rules.ids import RANDOM_BYTES, uuid7
 from sayso.rules.optouts import OptOut, Stop
 from sayso.rules.state import EMPTY, At
+from sayso.rules.statements import Choose, Locate, Row, Ruling, Voice
 from sayso.rules.view import choice_at
 
 VOICE: Final = Voice("import", own=False, actor="c:operator:import", via="c:operator")

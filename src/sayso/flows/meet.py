@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sayso.contracts.book import Book, Key, Page
 from sayso.contracts.ground import Ground
 from sayso.flows.record import Said, record
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.rules.subjects import CONTACT
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.ground import Ground
-from sayso.rules.decide import Row, Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.state import fold
+from sayso.rules.statements import Row, Ruling
 
 HUB: Final = Key("hub", "hub", "hub")
 """The chain of facts about the hub itself."""

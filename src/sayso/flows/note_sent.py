@@ -11,8 +11,8 @@ from sayso.contracts.messages import Asked, Near, Sending, Sent
 from sayso.flows.meet import meet
 from sayso.flows.show import blockers
 from sayso.rules import sends
-from sayso.rules.decide import Row
 from sayso.rules.sends import Send, Shown
+from sayso.rules.statements import Row
 from sayso.rules.tokens import Ring
 from sayso.rules.words import Scope
 

@@ -7,8 +7,8 @@ from sayso.contracts.connector import TargetAddress
 from sayso.contracts.ground import Ground
 from sayso.contracts.portrait import Portrait
 from sayso.rules import view
-from sayso.rules.decide import Row
 from sayso.rules.document import Latest, Who, document
+from sayso.rules.statements import Row
 from sayso.rules.view import Reading
 
 

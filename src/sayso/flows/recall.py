@@ -7,10 +7,10 @@ from sayso.contracts.gatehouse import Found
 from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, people_of
 from sayso.rules import gate
-from sayso.rules.decide import Row
 from sayso.rules.entries import entry_of
 from sayso.rules.gate import Verdict
 from sayso.rules.state import EMPTY, State, fold
+from sayso.rules.statements import Row
 from sayso.rules.subjects import aliases
 
 PAGE = 500

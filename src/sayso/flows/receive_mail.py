@@ -14,7 +14,7 @@ from sayso.contracts.mailer import Arrived
 from sayso.contracts.messages import MailKeys
 from sayso.flows.open_link import opened
 from sayso.flows.record import Said, record
-from sayso.rules.decide import Choose, Voice
+from sayso.rules.statements import Choose, Voice
 from sayso.rules.tokens import BadToken, Kind, Link, Ring, read, read_link
 
 log = structlog.get_logger("sayso.mail")

@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
-from sayso.rules.decide import Choose, Restore, Row, Ruling, Statement, Tie, Told, Voice, Word, decide
+from sayso.rules.decide import decide
 from sayso.rules.state import is_tombstone
+from sayso.rules.statements import Choose, Restore, Row, Ruling, Statement, Tie, Told, Voice, Word
 from sayso.rules.subjects import Address, aliases
 from sayso.rules.view import Reading
 from sayso.rules.words import SECOND_HAND

@@ -15,10 +15,10 @@ from sayso.flows.note_config import HUB
 from sayso.flows.refresh import limited, refresh
 from sayso.rules import cadence, gate
 from sayso.rules.audience import Answer
-from sayso.rules.decide import Row, Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.gate import Ask
 from sayso.rules.state import fold
+from sayso.rules.statements import Row, Ruling
 from sayso.rules.subjects import CONTACT, aliases
 
 ASKED_AT_ONCE: Final = 1_000

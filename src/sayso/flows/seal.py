@@ -5,9 +5,9 @@ import json
 
 from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.gatehouse import Gatehouse
-from sayso.rules.decide import Row, Ruling
 from sayso.rules.entries import Entry
 from sayso.rules.state import fold
+from sayso.rules.statements import Row, Ruling
 
 HUB = Key("hub", "hub", "hub")
 """The chain of facts about the hub itself: configuration changes and sealed verdict batches."""

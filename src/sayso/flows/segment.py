@@ -9,7 +9,7 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.segments import Filter, Segments
 from sayso.flows.tell_events import event_of
 from sayso.rules import view
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.words import Scope
 

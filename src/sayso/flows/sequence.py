@@ -26,7 +26,7 @@ from sayso.rules.tiles import (
 )
 
 BATCH = 2_000
-"""Entries a turn: about 60 ms of work, no 10 ms of it at a stretch, so that checks in the same process do not wait for it."""
+"""Entries a turn: few enough that checks in the same process do not wait long for it."""
 
 
 @dataclass(frozen=True, slots=True)

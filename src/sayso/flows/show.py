@@ -7,9 +7,9 @@ from sayso.contracts.book import Book, Key, Page, Shown, readings_of, version_of
 from sayso.contracts.ground import Ground
 from sayso.flows.portray import latest_of
 from sayso.rules import view
-from sayso.rules.decide import Row
 from sayso.rules.document import Who, document
 from sayso.rules.state import State
+from sayso.rules.statements import Row
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Scope

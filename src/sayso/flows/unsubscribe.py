@@ -5,7 +5,7 @@ from sayso.contracts.ground import Ground
 from sayso.contracts.people import Opened
 from sayso.flows.choose import Manner
 from sayso.flows.record import Recorded, Said, record
-from sayso.rules.decide import Choose
+from sayso.rules.statements import Choose
 from sayso.rules.words import ANY, Scope
 
 

@@ -10,8 +10,8 @@ from sayso.contracts.bursts import Bursts, Marked, Reached
 from sayso.contracts.feed import Fed
 from sayso.contracts.ground import Ground
 from sayso.rules.bursts import WINDOW, Found, Signal, find, host_of, is_scanner, is_sign, network_of
-from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, uuid7
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import MINUTE
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.rules.decide import Choose, Restore, Suspend, Told, Word
 from sayso.rules.gate import Reason
+from sayso.rules.statements import Choose, Restore, Suspend, Told, Word
 from sayso.rules.words import ANY, Scope
 
 PAUSE: Final = "pause"

@@ -10,7 +10,7 @@ from sayso.rules import view
 from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
 from sayso.rules.state import At, State, fold
-from sayso.rules.statements import Block, Choose, Happen, Locate, Restore, Row, Ruling, Statement, Suspend, Tie, Told, Voice, Word
+from sayso.rules.statements import Block, Choose, Locate, Restore, Row, Ruling, Statement, Suspend, Tie, Told, Word
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, SECOND_HAND, Choice, Effect, Scope, is_strong, method_of
 
@@ -295,24 +295,3 @@ def _old(word: Word, state: State) -> str:
         case Locate():
             return state.place.country if state.place else ""
     return ""
-
-
-__all__ = [
-    "AHEAD",
-    "SPREADS_TO",
-    "Block",
-    "Choose",
-    "Happen",
-    "Locate",
-    "NewId",
-    "Restore",
-    "Row",
-    "Ruling",
-    "Statement",
-    "Suspend",
-    "Tie",
-    "Told",
-    "Voice",
-    "Word",
-    "decide",
-]

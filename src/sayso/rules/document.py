@@ -56,7 +56,7 @@ def document(
         "blacklisted": view.is_blacklisted(readings),
         "country": who.country,
         "always_sent": list(catalogue.always_sent),
-        "channels": dict(flags),
+        "channels": {channel: dict(flag) for channel, flag in flags.items()},
         "brands": {} if brand else {b: _branded(readings, said, catalogue, b, now, window) for b in view.brands_of(readings)},
         "version": version,
         "catalogue_version": catalogue.version,

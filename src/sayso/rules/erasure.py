@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.rules.decide import Row
 from sayso.rules.entries import Entry
 from sayso.rules.gate import bounced, soft_streak
 from sayso.rules.replay import ERASED
 from sayso.rules.state import EMPTY, SOFT_KEPT, State, fold
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import DAY, HOUR
 from sayso.rules.words import ANY, Scope

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 
 
 class Spoke(NamedTuple):

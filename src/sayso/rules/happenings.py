@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sayso.rules.decide import Block, Choose, Happen, Word
+from sayso.rules.statements import Block, Choose, Happen, Word
 from sayso.rules.words import ANY, WIRE_CHANNELS, Scope
 
 OPT_OUT: Final = "Opt Out"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from sayso.rules.decide import Restore, Suspend, Word
 from sayso.rules.entries import Entry
 from sayso.rules.state import Stamp
+from sayso.rules.statements import Restore, Suspend, Word
 from sayso.rules.times import MINUTE
 from sayso.rules.words import ANY, Scope
 

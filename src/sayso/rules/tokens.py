@@ -2,8 +2,8 @@
 
 A signed token is ``version.kid.payload.mac`` in unpadded base64url. The MAC is HMAC-SHA-256 cut to 16 bytes over version, key id and
 plain payload. Version 1 travels encrypted (AES-CTR with the MAC as synthetic IV, the SIV construction of RFC 5297), because a
-category or campaign name in a URL tells more than nothing; version 2 does not: permits name a check and nobody. The same claims always give the same token. The first payload byte is the
-kind, so a token never passes for one of another kind; bytes 1–5 are the expiry in epoch seconds, 0 for never.
+category or campaign name in a URL tells more than nothing; version 2 does not: permits and receipts name nobody. The same claims always
+give the same token. The first payload byte is the kind, so a token never passes for one of another kind; bytes 1–5 are the expiry in epoch seconds, 0 for never.
 Keys of opt-out links are kept for ever: rotation adds a key to the ring and removes none.
 Secrets are SHA-256 hashed for storage (256 random bits need no slow hash). No chance and no clock here.
 """

@@ -1,4 +1,4 @@
-"""Keeping the rows of one transaction: few in one statement, many by COPY, which takes half the time a row and five round trips."""
+"""Keeping the rows of one transaction: few in one statement, many by COPY, which makes each row cheaper and takes five round trips."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from sayso.contracts.book import Act, Key, Noted, Page, Shown, Unavailable, Written
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 from sayso.store.ending import ended
 from sayso.store.pool import UNREACHABLE, borrowed
 from sayso.store.queries import QUERIES

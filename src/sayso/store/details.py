@@ -8,7 +8,7 @@ from uuid import UUID
 from sayso.contracts.ledger import Stored
 from sayso.rules.leaves import SALT_BYTES
 from sayso.store.queries import QUERIES
-from sayso.store.rows import bound
+from sayso.store.rows import bound, bound_before
 from sayso.store.vault import Open, Sealed, Unwrap, Vault, opener
 
 _OPEN_SECONDS: Final = 600.0
@@ -37,7 +37,7 @@ class PostgresDetails:
         return {entry: _opened(key, sealed.get(entry, b""), entry) for entry, key in owned if key is not None}
 
 
-_PLACE: Final = bound("detail", bytes(16))[:-16]
+_PLACE: Final = bound_before("detail")
 
 
 def _key(unwrap: Unwrap, wrapped: bytes, sub: bytes) -> Open | None:
@@ -49,7 +49,7 @@ def _key(unwrap: Unwrap, wrapped: bytes, sub: bytes) -> Open | None:
 
 def _opened(key: Open, sealed: bytes, entry: UUID) -> tuple[bytes, bytes] | None:
     try:
-        plain = key(sealed, _PLACE + entry.bytes)  # bound("detail", …), made once
+        plain = key(sealed, _PLACE + entry.bytes)
     except Sealed:
         return None
     return plain[:SALT_BYTES], plain[SALT_BYTES:]

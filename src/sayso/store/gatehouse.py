@@ -19,9 +19,9 @@ from asyncpg.pgproto import pgproto
 from sayso.contracts.book import Key, Unavailable
 from sayso.contracts.gatehouse import Batch, Found, Query
 from sayso.rules.answer import Logged, from_log, to_log
-from sayso.rules.decide import Row
 from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7, uuid7_bytes
 from sayso.rules.state import from_bytes
+from sayso.rules.statements import Row
 from sayso.store.budgets import open_budgets
 from sayso.store.ending import ended
 from sayso.store.pool import Connection, borrowed

@@ -15,12 +15,12 @@ import asyncpg
 from sayso.contracts.privacy import Completion, Erasure, Informed, Journal, Locked, Remains
 from sayso.rules import leaves
 from sayso.rules.answer import from_log, to_log
-from sayso.rules.decide import Row
 from sayso.rules.entries import Entry, leaf_fields
 from sayso.rules.happenings import KNOWN
 from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import to_bytes
+from sayso.rules.statements import Row
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import Held, held, shards_and_pseudonyms

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sayso.contracts.book import Key
-from sayso.rules.decide import Row
 from sayso.rules.state import from_bytes
+from sayso.rules.statements import Row
 from sayso.rules.subjects import subject_id
 
 
@@ -34,6 +34,11 @@ def shards_and_pseudonyms(subs: Iterable[str]) -> tuple[list[int], list[bytes]]:
     """Pseudonyms in hex as two parallel lists for a statement: shards and bytes."""
     raw = [bytes.fromhex(sub) for sub in subs]
     return [pseudonym[0] for pseudonym in raw], raw
+
+
+def bound_before(name: str) -> bytes:
+    """How what a ciphertext of this name is bound to begins; the 16 bytes of a pseudonym or an id follow. `bound` says it in one."""
+    return bound(name) + (16).to_bytes(2)
 
 
 def bound(*parts: str | bytes) -> bytes:

@@ -14,7 +14,7 @@ import asyncpg
 from sayso.contracts.audience import Known, Revision
 from sayso.contracts.book import Unavailable
 from sayso.contracts.gatehouse import Found, Wanted
-from sayso.rules.decide import Row
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.store.budgets import open_budgets
 from sayso.store.pool import Connection, borrowed

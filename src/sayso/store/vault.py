@@ -38,14 +38,13 @@ class Vault:
 
     def wrap(self, key: bytes, bound_to: bytes) -> bytes:
         """`kid length ∥ kid ∥ nonce ∥ ciphertext`."""
-        current = self.newest() if self.newest else self.current
-        kid = current.encode()
-        return bytes([len(kid)]) + kid + self.seal(self.ring[current], key, bound_to)
+        return self.wrapper()(key, bound_to)
 
     def wrapper(self) -> "Wrap":
-        """Wraps many data keys: the same as `wrap`, with the newest key looked up, and its schedule made, once."""
+        """Wraps many data keys with the key that is the newest now, looked up and made ready once."""
         current = self.newest() if self.newest else self.current
-        head, ready = bytes([len(current.encode())]) + current.encode(), AESGCM(self.ring[current])
+        kid, ready = current.encode(), AESGCM(self.ring[current])
+        head = bytes([len(kid)]) + kid
         return lambda key, bound_to: head + self.seal(ready, key, bound_to)
 
     def is_current(self, wrapped: bytes) -> bool:
@@ -55,13 +54,10 @@ class Vault:
 
     def unwrap(self, wrapped: bytes, bound_to: bytes) -> bytes:
         """The data key. Raises Sealed when the ring lacks its key-encryption key or the bytes are not of this place."""
-        kid = wrapped[1 : 1 + wrapped[0]].decode("ascii", "replace") if wrapped else ""
-        if kid not in self.ring:
-            raise Sealed(f"the key-encryption key {kid!r} is not in the data folder's ring")
-        return self.open(self.ring[kid], wrapped[1 + wrapped[0] :], bound_to)
+        return self.unwrapper()(wrapped, bound_to)
 
     def unwrapper(self) -> "Unwrap":
-        """Unwraps many data keys: the same as `unwrap`, with one key schedule for each key of the ring."""
+        """Unwraps many data keys, as `unwrap` does, with each key of the ring made ready once."""
         schedules: dict[bytes, Open] = {}
 
         def unwrap(wrapped: bytes, bound_to: bytes) -> bytes:
@@ -82,10 +78,7 @@ class Vault:
 
     def open(self, key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
         """The plain bytes. Raises Sealed."""
-        try:
-            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
-        except (InvalidTag, ValueError) as closed:
-            raise Sealed("these bytes do not open with this key at this place") from closed
+        return opener(key)(sealed, bound_to)
 
 
 Open = Callable[[bytes, bytes], bytes]
@@ -97,7 +90,7 @@ Unwrap = Callable[[bytes, bytes], bytes]
 
 
 def opener(key: bytes) -> Open:
-    """Opens many ciphertexts of one key: the same as `Vault.open`, with the key schedule made once."""
+    """Opens many ciphertexts of one key, which is made ready once."""
     decrypt = AESGCM(key).decrypt
 
     def opened(sealed: bytes, bound_to: bytes) -> bytes:

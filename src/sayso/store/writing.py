@@ -15,19 +15,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sayso.contracts.book import Act, Key, KeyReused, Noted, Page, Scene, Shown, Written
 from sayso.rules import fanout, leaves
-from sayso.rules.decide import Row
 from sayso.rules.entries import Entry
 from sayso.rules.happenings import HIDDEN, event_column
 from sayso.rules.ids import RANDOM_BYTES, uuid7_text
 from sayso.rules.leaf_text import leaf_of
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
+from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.store import memos
 from sayso.store.appending import append, name_again
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
-from sayso.store.rows import bound, held, place_of, shards_and_pseudonyms
+from sayso.store.rows import bound_before, held, place_of, shards_and_pseudonyms
 from sayso.store.shown import is_own_word, read_shown
 from sayso.store.vault import KEY_BYTES, Vault, Wrap
 
@@ -183,10 +183,9 @@ def _made(key: Key, place: tuple[int, bytes], tools: Tools, wrap: Wrap) -> tuple
     return pseudonym.hex(), *_named(key, pseudonym, tools, wrap)
 
 
-_NAME_PLACE: Final = bound("subject") + (16).to_bytes(2, "big")
-_KEY_PLACE: Final = bound("subject_key") + (16).to_bytes(2, "big")
-_DETAIL_PLACE: Final = bound("detail") + (16).to_bytes(2, "big")
-"""Beginnings of what ciphertexts are bound to; a pseudonym or an id of 16 bytes follows."""
+_NAME_PLACE: Final = bound_before("subject")
+_KEY_PLACE: Final = bound_before("subject_key")
+_DETAIL_PLACE: Final = bound_before("detail")
 
 
 def _named(key: Key, pseudonym: bytes, tools: Tools, wrap: Wrap) -> tuple[New, AESGCM]:

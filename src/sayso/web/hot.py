@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from pydantic_core import from_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.contracts.book import Unavailable
@@ -60,7 +58,7 @@ class HotLane:
     async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive, rate: dict[str, str]) -> Any:
         known = await self._admit(headers, rate)
         explain = _explain(scope["query_string"])
-        body = parsed(await _read(headers, receive))
+        body = object_of(await _read(headers, receive))
         if scope["path"] == BATCH:
             return {"items": await self._asking.ask(batch_of(body), explain=explain, known=known)}
         return await self._asking.ask_one(body, explain=explain, known=known)
@@ -111,32 +109,6 @@ async def _read(headers: dict[bytes, str], receive: Receive) -> bytes:
             raise Problem("too_large", f"A body has at most {BODY_LIMIT:,} bytes; a batch has at most 1,000 checks.")
         if not message.get("more_body"):
             return body
-
-
-def parsed(raw: bytes) -> Any:
-    """The JSON of a body. Raises Problem for anything else, also for NaN and for nesting that no check needs."""
-    try:
-        found = from_json(raw, allow_inf_nan=False)
-    except ValueError as wrong:
-        raise Problem("invalid_json", f"The body is not JSON: {wrong}"[:300]) from wrong
-    # Every name and every text has two quotation marks. Where there are more, some are escaped, or a name stands twice.
-    return found if raw.count(b'"') == _marks(found) else object_of(raw)
-
-
-def _marks(value: Any) -> int:
-    """How many quotation marks the JSON of this has at least."""
-    if isinstance(value, str):
-        return 2
-    count = 0
-    inner: Iterable[Any] = value if isinstance(value, list) else ()
-    if isinstance(value, dict):
-        count, inner = 2 * len(value), value.values()
-    for item in inner:
-        if item.__class__ is str:  # most of a check; a call for each costs as much as reading the JSON
-            count += 2
-        elif item.__class__ is dict or item.__class__ is list:
-            count += _marks(item)
-    return count
 
 
 def _explain(query: bytes) -> bool:

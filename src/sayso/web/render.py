@@ -11,7 +11,7 @@ from sayso.contracts.book import Shown
 from sayso.contracts.ground import Ground
 from sayso.flows.record import Recorded
 from sayso.flows.show import Blocker, Seen, blockers, seen
-from sayso.rules.decide import Choose, Told
+from sayso.rules.statements import Choose, Told
 from sayso.rules.times import format_time
 from sayso.rules.tokens import Ring, pack, sign
 from sayso.rules.words import Scope

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.rules.words import OWN_SOURCES, Method
 from sayso.web.auth import Caller
 

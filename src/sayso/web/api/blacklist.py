@@ -8,7 +8,7 @@ from pydantic import Field
 from sayso.contracts.book import Key, readings_of
 from sayso.flows.record import Said, record
 from sayso.rules import view
-from sayso.rules.decide import Block
+from sayso.rules.statements import Block
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import format_time
 from sayso.web.auth import Caller, require

@@ -8,8 +8,8 @@ from sayso.contracts.book import Page, readings_of, version_of
 from sayso.flows.tell_events import tell_events
 from sayso.flows.tell_history import tell_history
 from sayso.rules import view
-from sayso.rules.decide import Row
 from sayso.rules.document import traits
+from sayso.rules.statements import Row
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT
 from sayso.web.api.bursts import with_marks
 from sayso.web.api.preferences import READERS, Reader

@@ -11,8 +11,8 @@ from sayso.contracts.book import Book, Key
 from sayso.contracts.ground import Ground
 from sayso.flows.check import primary_of
 from sayso.flows.record import Recorded, Said, record
-from sayso.rules.decide import Block, Choose, Told
 from sayso.rules.happenings import ABOUT_ADDRESS, OPT_IN, PERSON_ACTED, InvalidEvent, Meaning, meaning_of
+from sayso.rules.statements import Block, Choose, Told
 from sayso.rules.subjects import InvalidAddress, parse_address
 from sayso.rules.times import parse_time
 from sayso.rules.words import ANY, channel_named

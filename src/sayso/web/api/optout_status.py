@@ -10,8 +10,8 @@ from sayso.contracts.ground import Ground
 from sayso.flows.record import Said, record
 from sayso.flows.show import blockers
 from sayso.rules import conflict, view
-from sayso.rules.decide import Choose, Row
 from sayso.rules.happenings import wire_channel
+from sayso.rules.statements import Choose, Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import format_time
 from sayso.rules.view import Reading

@@ -10,7 +10,7 @@ from pydantic import Field
 from sayso.contracts.book import Key
 from sayso.flows.erase import erase
 from sayso.flows.export_person import export_person
-from sayso.rules.decide import Voice
+from sayso.rules.statements import Voice
 from sayso.web.auth import Caller, require
 from sayso.web.describe import door, inlined
 from sayso.web.errors import Problem

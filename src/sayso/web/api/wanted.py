@@ -11,7 +11,7 @@ from sayso.contracts.book import Key
 from sayso.flows.record import ChangeRefused
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.countries import COUNTRIES
-from sayso.rules.decide import Choose, Locate, Suspend, Word
+from sayso.rules.statements import Choose, Locate, Suspend, Word
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import parse_time
 from sayso.rules.words import ANY, Method, Scope, channel_named

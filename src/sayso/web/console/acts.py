@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from sayso.contracts.ground import Ground
 from sayso.flows.record import Recorded, Said, record
-from sayso.rules.decide import Choose, Suspend, Voice, Word
+from sayso.rules.statements import Choose, Suspend, Voice, Word
 from sayso.rules.times import DAY, format_time
 from sayso.rules.words import ANY, Scope
 from sayso.web.console.parts import Console

@@ -5,7 +5,7 @@ from typing import Final
 from sayso.contracts.book import Key
 from sayso.flows.mail_link import mail_link
 from sayso.flows.record import Recorded, Said, record
-from sayso.rules.decide import Happen
+from sayso.rules.statements import Happen
 from sayso.rules.subjects import CONTACT
 from sayso.rules.tokens import Link, sign_link
 from sayso.rules.words import Scope

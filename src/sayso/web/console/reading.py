@@ -9,8 +9,8 @@ from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, people_of
 from sayso.flows.record import key_of
 from sayso.rules import view
-from sayso.rules.decide import Row
 from sayso.rules.gate import Ask, may_send
+from sayso.rules.statements import Row
 from sayso.rules.subjects import Address, InvalidAddress, aliases, parse_address, parse_contact_id
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Scope
