@@ -260,6 +260,7 @@ def test_a_person_chooses_pauses_stops_and_undoes_by_keyboard_without_scripts(br
     expect(page.locator(".now > li").filter(has_text="Offers and news")).to_contain_text("No")
 
     _pressed(page, "Undo this")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Saved")
     if page.get_by_role("heading", level=1).inner_text() != "Taken back":
         _pressed(page, "Take it back")
     expect(page.get_by_role("heading", level=1)).to_have_text("Taken back")
