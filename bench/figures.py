@@ -10,12 +10,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
 import asyncpg
 
 from bench import load
+from bench.homemade import PATH, TABLES
 from bench.hub import Bench, free_port
 from bench.line import lines
 from bench.people import address_of, contact_of
@@ -52,13 +54,13 @@ class Figure:
         }  # fmt: skip
 
 
-async def in_turn(ours: Callable[[], Awaitable[float]], beside: Callable[[], Awaitable[float]]) -> tuple[list[float], list[float]]:
-    """Both measured in turn, round by round, so that a machine that slows down slows both."""
-    mine, other = [], []
+async def in_turn(*measured: Callable[[], Awaitable[float]]) -> list[list[float]]:
+    """What each gave, all measured in turn, round by round, so that a machine that slows down slows all."""
+    found: list[list[float]] = [[] for _ in measured]
     for _ in range(ROUNDS):
-        mine.append(await ours())
-        other.append(await beside())
-    return mine, other
+        for values, measure in zip(found, measured, strict=True):
+            values.append(await measure())
+    return found
 
 
 @asynccontextmanager
@@ -84,35 +86,36 @@ async def peer(*arguments: str) -> AsyncIterator[int]:
 async def single_checks(hub: Bench, people: int) -> list[Figure]:
     """Single checks over HTTP beside a raw echo, and beside the home-made way."""
 
-    def checks() -> Awaitable[float]:
-        return load.throughput(hub.port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
+    def asked(port: int) -> Callable[[], Awaitable[float]]:
+        return lambda: load.throughput(port, PATH, token=hub.token, people=people, connections=CONNECTIONS)
 
     async with peer("echo", str(ANSWER_BYTES)) as port:
-        name = "single checks/s over HTTP, one process, 64 connections, strong and logged"
-        echo = await in_turn(
-            checks, lambda: load.throughput(port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
-        )
-    await _homemade_people(hub.dsn, people)
-    async with peer("homemade", hub.dsn) as port:
-        made = await in_turn(
-            checks, lambda: load.throughput(port, "/api/v2/send_checks", token=hub.token, people=people, connections=CONNECTIONS)
-        )
+        ours, echo = await in_turn(asked(hub.port), asked(port))
+    await _homemade_people(hub, people)
+    async with peer("usual", hub.dsn) as usual_port, peer("lean", hub.dsn) as lean_port:
+        again, usual, lean = await in_turn(asked(hub.port), asked(usual_port), asked(lean_port))
+    name = "single checks/s over HTTP, one process, 64 connections, strong and logged"
+    way = "FastAPI + SQLAlchemy ORM + PostgreSQL, no log"
     return [
-        Figure(name, "raw ASGI echo of the same bytes", "0.25", "0.4", "×", *echo),
-        Figure("the same", "FastAPI + SQLAlchemy + PostgreSQL, no log", "8", "14", "×", *made),
+        Figure(name, "raw ASGI echo of the same bytes", "0.25", "0.4", "×", ours, echo),
+        Figure("the same", f"{way}: caller, contact or address, choices", "8", "14", "×", again, usual),
+        Figure("the same", f"{way}: one row by its key, no caller", "–", "–", "×", again, lean),
     ]
 
 
-async def _homemade_people(dsn: str, people: int) -> None:
-    connection = await asyncpg.connect(dsn)
+async def _homemade_people(hub: Bench, people: int) -> None:
+    """The tables of the home-made way: the same people, who said the same, and the same caller."""
+    connection = await asyncpg.connect(hub.dsn)
     try:
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS homemade_preference (contact_id text PRIMARY KEY, email text, opted_out boolean, promotional text)"
-        )
-        if not await connection.fetchval("SELECT count(*) FROM homemade_preference"):
-            rows = ((contact_of(n), address_of(n), False, ("not_set", "opted_out", "opted_in")[n % 3]) for n in range(people))
-            await connection.copy_records_to_table("homemade_preference", records=rows, timeout=300)
-            await connection.execute("VACUUM (ANALYZE) homemade_preference", timeout=300)
+        await connection.execute(TABLES)
+        if not await connection.fetchval("SELECT count(*) FROM homemade_client"):
+            contacts = ((contact_of(n), address_of(n), False) for n in range(people))
+            said = ((contact_of(n), "email", "promotional", ("opted_out", "opted_in")[n % 3 - 1]) for n in range(people) if n % 3)
+            await connection.copy_records_to_table("homemade_contact", records=contacts, timeout=300)
+            await connection.copy_records_to_table("homemade_preference", records=said, timeout=300)
+            token_hash = sha256(hub.token.encode()).hexdigest()
+            await connection.execute("INSERT INTO homemade_client VALUES ($1, 'bench')", token_hash)
+            await connection.execute("VACUUM (ANALYZE) homemade_contact, homemade_preference", timeout=300)
     finally:
         await connection.close()
 

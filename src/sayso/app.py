@@ -13,6 +13,7 @@ from sayso.contracts.connector import Connector
 from sayso.contracts.ledger import LedgerRolledBack
 from sayso.contracts.spokes import Connection
 from sayso.flows.deliver import Round, deliver
+from sayso.flows.portray import Recent
 from sayso.flows.seal import seal
 from sayso.flows.sequence import Sequenced, sequence
 from sayso.mail_wiring import backlog_of, letters_of, mail_duties_of
@@ -131,12 +132,14 @@ def duties_of(parts: Parts) -> Duties:
         signed = await parts.log.newest()
         return signed.note if signed else None
 
+    drawn = portray_of(parts, Recent())
+
     async def deliver_once(connection: Connection, probing: bool) -> Round:
         connector = parts.connectors.get(connection.connector)
         if connector is None:
             return Round()
         return await deliver(
-            connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=portray_of(parts),
+            connection, connector, spokes=parts.spokes, book=parts.book, drive=parts.engine, portray=drawn,
             checkpoint=checkpoint, ground=await parts.current.ground(), limit=1 if probing else limit_of(connector), early=probing,
             lifts=not parts.doubt.why,
         )  # fmt: skip
@@ -161,6 +164,10 @@ async def working(parts: Parts) -> AsyncIterator[Worker]:
 
 
 def limit_of(connector: Connector) -> int:
-    """How many changes one round takes: what the vendor takes in one request, for every request it takes at once."""
+    """How many changes one round takes: what the vendor takes in one request, for every request it takes at once.
+
+    Where each change is a request of its own, twice as many: a slow answer keeps no other request waiting, and where none comes at all
+    the round still ends before its lease.
+    """
     about = connector.about
-    return max(1, about.batch * about.pace.concurrency)
+    return max(1, about.batch * about.pace.concurrency * (2 if about.batch == 1 else 1))

@@ -124,6 +124,7 @@ async def work_here(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for name in ENDING:
         loop.add_signal_handler(name, stop.set)
+    gc.set_threshold(*CYCLES)
     async with opened(settings) as parts, working(parts):
         await stop.wait()
 

@@ -7,7 +7,7 @@ from sayso.contracts.portrait import Portrait, Portray
 from sayso.contracts.spokes import Connection
 from sayso.flows.connect import Setup, retire
 from sayso.flows.emit import emit
-from sayso.flows.portray import portray
+from sayso.flows.portray import Recent, portray
 from sayso.flows.pull import pull, read_back
 from sayso.flows.receive import Ears, finish
 from sayso.opening import Parts
@@ -17,11 +17,11 @@ from sayso.store.inbox import PostgresInbox
 from sayso.web.spokes import SpokeParts
 
 
-def portray_of(parts: Parts) -> Portray:
-    """Portraits as the catalogue in force has them."""
+def portray_of(parts: Parts, recent: Recent | None = None) -> Portray:
+    """Portraits as the catalogue in force has them; with `recent`, those of the last seconds are not drawn again."""
 
     async def portrayed(subs: Sequence[str], brand: str | None) -> Mapping[str, Portrait]:
-        return await portray(subs, brand, book=parts.book, ground=await parts.current.ground())
+        return await portray(subs, brand, book=parts.book, ground=await parts.current.ground(), recent=recent)
 
     return portrayed
 

@@ -21,6 +21,8 @@ SEQUENCE_EVERY = 0.2
 SEAL_EVERY = 2.0
 LOOK_EVERY = 1.0
 """The poll that finds work nobody rang for."""
+LISTED_AGAIN = 0.25
+"""Seconds that the list of connections is good for: what is written rings for those that are known, many times a second."""
 EVENTS_EVERY = 0.5
 REPAIR_EVERY = 5.0
 LONGEST_SILENCE = 30.0
@@ -78,6 +80,8 @@ class Worker:
     pumps: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     ears: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     rung: dict[UUID, asyncio.Event] = field(default_factory=dict)
+    listed: float = float("-inf")
+    """When the connections were listed last (monotonic seconds)."""
 
     async def open(self) -> None:
         """Starts."""
@@ -123,6 +127,17 @@ class Worker:
 
     async def _look(self) -> float:
         """Keeps one pump for each active connection, and wakes them all when something was written."""
+        clock = asyncio.get_running_loop().time
+        if clock() - self.listed >= LISTED_AGAIN:
+            self.listed = clock()
+            await self._list()
+        await self.duties.wait(LOOK_EVERY)
+        for event in self.rung.values():
+            event.set()
+        return 0.0
+
+    async def _list(self) -> None:
+        """Begins with connections that are new here, and ends with those that are gone."""
         active = {one.id: one for one in await self.duties.spokes.connections() if one.state == "active"}
         for gone in self.pumps.keys() - active.keys():
             self.pumps.pop(gone).cancel()
@@ -132,10 +147,6 @@ class Worker:
             self.rung[connection] = asyncio.Event()
             self.pumps[connection] = asyncio.create_task(self._pump(connection), name=f"pump-{connection}")
             self.ears[connection] = asyncio.create_task(self._ear(connection), name=f"ear-{connection}")
-        await self.duties.wait(LOOK_EVERY)
-        for event in self.rung.values():
-            event.set()
-        return 0.0
 
     async def _pump(self, connection: UUID) -> None:
         silence = Silence()

@@ -100,8 +100,9 @@ async def drive(flow: Flow[T], *, ground: Ground, secrets: tuple[str, ...], dead
     raise EndlessFlow(f"more than {MAX_STEPS} steps")
 
 
-async def _attempt(request: Request, ground: Ground, secrets: tuple[str, ...], end: float) -> tuple[Response, Attempt]:
+async def _attempt(request: Request, ground: Ground, configured: tuple[str, ...], end: float) -> tuple[Response, Attempt]:
     """The answer to one request and its line in the log, also when it never left."""
+    secrets = secrets_of(request, configured)
     response = Response(0, failure="not_sent", detail="the time for this round was over")
     try:
         async with asyncio.timeout(max(0.0, end - ground.monotonic())):
@@ -111,23 +112,23 @@ async def _attempt(request: Request, ground: Ground, secrets: tuple[str, ...], e
     at, begun = ground.clock(), ground.monotonic()
     try:
         if end > begun:
-            response = _scrubbed(await ground.send(request, min(TIMEOUT, end - begun)), request, secrets)
+            response = _scrubbed(await ground.send(request, min(TIMEOUT, end - begun)), secrets)
     finally:
         ground.lane.leave()
     return response, _log(request, response, at, round((ground.monotonic() - begun) * 1000), secrets)
 
 
-def _scrubbed(response: Response, request: Request, configured: tuple[str, ...]) -> Response:
+def _scrubbed(response: Response, secrets: tuple[str, ...]) -> Response:
     """The answer without our own secrets: what a careless server repeats cannot get into reasons, histories or reports."""
-    secrets = secrets_of(request, configured)
+    if not response.body and not response.detail:
+        return response
     body = response.body
     for secret in secrets:
         body = body.replace(secret.encode(), MARK.encode())
     return replace(response, body=body, detail=clean(response.detail, secrets))
 
 
-def _log(request: Request, response: Response, at: int, milliseconds: int, configured: tuple[str, ...]) -> Attempt:
-    secrets = secrets_of(request, configured)
+def _log(request: Request, response: Response, at: int, milliseconds: int, secrets: tuple[str, ...]) -> Attempt:
     return Attempt(
         at=at,
         request_line=clean(f"{request.method} {request.url}", secrets),

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from sayso.contracts.connector import Headers, Request
@@ -28,8 +29,14 @@ def secrets_of(request: Request, configured: Iterable[str]) -> tuple[str, ...]:
     for name, value in request.headers:
         if name.lower() in _ALWAYS:
             plain.update((value, value.rpartition(" ")[2]))
+    return _spelled(frozenset(plain - {""}))
+
+
+@lru_cache(maxsize=128)
+def _spelled(plain: frozenset[str]) -> tuple[str, ...]:
+    """The spellings of some secrets; every request of a connection has the same."""
     spelled: set[str] = set()
-    for secret in plain - {""}:
+    for secret in plain:
         encoded = base64.b64encode(secret.encode()).decode()
         spelled.update(
             (secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], encoded, encoded.rstrip("="))

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -107,10 +108,7 @@ class Transport:
         if any(sign in name + value for name, value in request.headers for sign in "\r\n\0"):
             return Response(0, failure="not_sent", detail="a header with a line break or NUL is never sent")
         try:
-            destination = parse_destination(request.url)
-            why = destination.address and refusal(destination.address, destination.port, destination.scheme, self._allow)
-            if why:
-                return Response(0, failure="forbidden", detail=why)
+            destination = _allowed(request.url, self._allow)
             return await self._exchange(request, destination, timeout)
         except (BadDestination, Forbidden) as error:
             return Response(0, failure="forbidden", detail=str(error))
@@ -124,15 +122,30 @@ class Transport:
             request.method,
             URL(destination.url, encoded=True),
             headers=list(request.headers),
-            data=request.body or None,
+            data=aiohttp.BytesPayload(request.body) if request.body else None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT, timeout)),
+            timeout=_limits(timeout),
         ) as answer:
             headers: Headers = tuple(answer.headers.items())
             body, whole = await _read(answer.content, request.max_answer)
             if not whole:
                 answer.close()
             return Response(answer.status, headers, body, detail="" if whole else f"only the first {request.max_answer} bytes were read")
+
+
+@lru_cache(maxsize=1_024)
+def _allowed(url: str, allow: tuple[IPNetwork, ...]) -> Destination:
+    """Where a URL leads; raises BadDestination, and Forbidden where an address stands in it that nothing may be sent to."""
+    destination = parse_destination(url)
+    why = destination.address and refusal(destination.address, destination.port, destination.scheme, allow)
+    if why:
+        raise Forbidden(why)
+    return destination
+
+
+@lru_cache(maxsize=16)
+def _limits(timeout: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT, timeout))
 
 
 async def _read(stream: aiohttp.StreamReader, most: int) -> tuple[bytes, bool]:

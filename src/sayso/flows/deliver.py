@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -32,6 +33,9 @@ _NONE = UUID(int=0)
 WAITING = frozenset({"later", "unknown"})
 PAUSE = 0.2
 """Seconds between two attempts to reach the store in the middle of a round."""
+
+Answer = tuple[Claimed, Change, Outcome]
+"""What one subject's row of work was, what was told, and what the system said to it."""
 
 T = TypeVar("T")
 
@@ -188,13 +192,13 @@ def _settled(row: Claimed, portrait: Portrait, outcome: Outcome, ground: Ground)
     return Settled(row, outcome, due_at=max(0, due - now))
 
 
-async def _acknowledge(connection: Connection, answers: Sequence[tuple[Claimed, Change, Outcome]], book: Book) -> None:
+async def _acknowledge(connection: Connection, answers: Sequence[Answer], book: Book) -> None:
     """Enters every answer into the connection's own chain, before the work is settled: a crash between repeats, never forgets."""
     if not answers:
         return
     spoke = Key("connection", str(connection.id), connection.name)
 
-    def judge(scene: Scene) -> Judged:
+    def judged(scene: Scene, answers: Sequence[Answer]) -> Judged:
         sub = scene.page.keys[spoke]
         row = scene.page.rows[sub]
         entries = []
@@ -209,8 +213,13 @@ async def _acknowledge(connection: Connection, answers: Sequence[tuple[Claimed, 
             row = type(row)(row.sub, row.kind, fold(row.state, entry))
         return Judged(Ruling(tuple(entries), {sub: row}, ()))
 
-    reasons: Mapping[str, str] = {claimed.sub: outcome.reason for claimed, _, outcome in answers if outcome.reason}
-    await book.write(Act((spoke,), judge, json.dumps({"reasons": dict(reasons)}, sort_keys=True)))
+    by_reason: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_reason.setdefault(answer[2].reason, []).append(answer)
+    acts = [Act((spoke,), partial(judged, answers=some), json.dumps({"reason": why} if why else {})) for why, some in by_reason.items()]
+    for became in await book.write_all(acts):
+        if isinstance(became, Exception):
+            raise became
 
 
 async def _stop_if_told(connection: Connection, outcomes: Sequence[Outcome], spokes: Spokes) -> None:

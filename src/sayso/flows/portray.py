@@ -1,6 +1,8 @@
 """Portray: subjects as other systems are told about them, names opened, every restriction of the people involved united."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from sayso.contracts.book import Book, Noted, Page, Shown, readings_of, version_of
 from sayso.contracts.connector import TargetAddress
@@ -11,12 +13,60 @@ from sayso.rules.document import Latest, Who, document
 from sayso.rules.statements import Row
 from sayso.rules.view import Reading
 
+KEPT_SECONDS: Final = 5.0
+"""How long a portrait is kept: until every system was told, and hardly longer, for it holds names."""
+KEPT: Final = 4_096
 
-async def portray(subs: Sequence[str], brand: str | None, *, book: Book, ground: Ground) -> Mapping[str, Portrait]:
-    """Portraits by pseudonym for one brand (None: the whole company). Erased subjects, whose name nobody can open, are missing."""
+Mark = tuple[str | None, int, tuple[tuple[str, int], ...]]
+"""What a portrait was drawn from: the brand, the catalogue's version, and each chain involved with its length."""
+
+
+class Recent:
+    """Portraits of the last seconds, so that what several systems are told at the same time is opened and drawn once.
+
+    One is good for exactly the chains it was drawn from, and none is kept of whoever pauses: pauses end without an entry.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._kept: dict[Mark, tuple[float, Portrait]] = {}
+
+    def find(self, mark: Mark) -> Portrait | None:
+        """The portrait drawn from just this."""
+        kept = self._kept.get(mark)
+        return kept[1] if kept and self._monotonic() - kept[0] < KEPT_SECONDS else None
+
+    def keep(self, mark: Mark, portrait: Portrait) -> None:
+        """Keeps one, and forgets those whose time is over."""
+        now = self._monotonic()
+        while self._kept and (len(self._kept) >= KEPT or now - next(iter(self._kept.values()))[0] >= KEPT_SECONDS):
+            del self._kept[next(iter(self._kept))]
+        if not any(state.pauses for reading in portrait.readings for state in reading.rows):
+            self._kept[mark] = (now, portrait)
+
+
+async def portray(
+    subs: Sequence[str], brand: str | None, *, book: Book, ground: Ground, recent: Recent | None = None
+) -> Mapping[str, Portrait]:
+    """Portraits by pseudonym for one brand (None: the whole company). Erased subjects, whose name nobody can open, are missing.
+
+    Rows are always read; with `recent`, names and details only of those who are not in it as they stand now.
+    """
     page = Page({}, await book.read_subs(subs))
-    shown = await book.shown(sorted(page.rows))
-    return {sub: _portrait(page.rows[sub], page, shown, brand, ground) for sub in subs if sub in page.rows and sub in shown.names}
+    recent = recent or Recent()
+    marks = {sub: _mark(page.rows[sub], page, brand, ground) for sub in subs if sub in page.rows}
+    found = {sub: portrait for sub, mark in marks.items() if (portrait := recent.find(mark))}
+    shown = await book.shown(sorted({involved for sub in marks.keys() - found.keys() for involved, _ in marks[sub][2]}))
+    for sub in [sub for sub in marks if sub not in found and sub in shown.names]:
+        found[sub] = _portrait(page.rows[sub], page, shown, brand, ground)
+        recent.keep(marks[sub], found[sub])
+    return found
+
+
+def _mark(row: Row, page: Page, brand: str | None, ground: Ground) -> Mark:
+    near = page.linked(row)
+    far = [other for one in near if one.kind == "contact" for other in page.linked(one)]
+    return brand, ground.catalogue.version, tuple([(one.sub, one.state.length) for one in (row, *near, *far)])
 
 
 def _portrait(row: Row, page: Page, shown: Shown, brand: str | None, ground: Ground) -> Portrait:

@@ -1,8 +1,10 @@
 """What a connection is told about a subject: its standing per channel and category, and how that differs from what it knows."""
 
-import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from sayso.rules import view
 from sayso.rules.view import Reading
@@ -20,18 +22,22 @@ def word_for(readings: tuple[Reading, ...], brand: str, channel: str, category: 
 
 def remembered(document: Mapping[str, Any]) -> str:
     """The part of a document that a later difference is taken against: choices only, nothing personal. Canonical JSON text."""
-    kept = {name: value for name, value in document.items() if name in FIELDS or _is_choice(name)}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return msgspec.json.encode(_kept(document), order="deterministic").decode()
 
 
 def difference(told: str | None, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields whose value differs from what was last acknowledged, as ``{field: {"old": …, "new": …}}``."""
-    before = json.loads(told) if told else {}
-    after = json.loads(remembered(document))
+    before = msgspec.json.decode(told) if told else {}
+    after = _kept(document)
     names = sorted(before.keys() | after.keys())
     return {n: {"old": before.get(n), "new": after.get(n)} for n in names if before.get(n) != after.get(n)}
 
 
+def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name in FIELDS or _is_choice(name)}
+
+
+@lru_cache(maxsize=1_024)
 def _is_choice(name: str) -> bool:
     governance = ("last_updated", "update_source", "update_reason", "consent_ip", "consent_method")
     return name.startswith("email_pref_") and name.removeprefix("email_pref_") not in governance

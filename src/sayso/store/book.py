@@ -22,7 +22,7 @@ WRITERS: Final = 2
 """Transactions at once in one process: while one waits for its commit the next is being judged."""
 GROUP: Final = 250
 FEW: Final = 32
-LINGER: Final = 0.002
+LINGER: Final = 0.005
 LINGERS: Final = 5
 """How often a group of few acts waits two milliseconds for more, as long as more come: a transaction takes as long as judging a dozen of them."""
 TRIES: Final = 8

@@ -59,8 +59,8 @@ class PostgresSpokes:
             places = await borrow.fetch(QUERIES["waiting_work" if early else "due_work"], connection, limit)
             if not places:
                 return []
-            asks = [(place["shard"], connection, place["sub"], token, lease, UUID(bytes=self._tools.chance(16)), early) for place in places]
-            records = await borrow.fetchmany(QUERIES["claim_work"], asks)
+            shards, subs, deliveries = zip(*((shard, sub, UUID(bytes=self._tools.chance(16))) for shard, sub in places), strict=True)
+            records = await borrow.fetch(QUERIES["claim_work"], connection, shards, subs, deliveries, token, lease, early)
         return [
             Claimed(
                 r["connection"], r["sub"].hex(), r["wanted"], r["lease"], r["delivery"], r["attempts"], r["unsure"],
@@ -84,7 +84,7 @@ class PostgresSpokes:
                 left.append((*place, one.due_at or 0, again, unsure, cause, one.parked, row.wanted))
         async with borrowed(self._pool) as borrow:
             if done:
-                await borrow.executemany(QUERIES["settle_done"], done)
+                await borrow.execute(QUERIES["settle_done"], *zip(*done, strict=True))
             if left:
                 await borrow.executemany(QUERIES["settle_open"], left)
 

@@ -111,8 +111,8 @@ def body_of(change: Change) -> bytes:
             "contact_id": change.contact_id,
             "address": next(iter((*change.values("email"), *(one.value for one in change.addresses))), None),
             "version": change.version,
-            "preferences": msgspec.json.decode(change.document),
-            "changed": msgspec.json.decode(change.changed),
+            "preferences": msgspec.Raw(change.document.encode()),
+            "changed": msgspec.Raw(change.changed.encode()),
             "origin": change.origin,
             "checkpoint": change.checkpoint,
         }

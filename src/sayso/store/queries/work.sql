@@ -20,25 +20,43 @@ SELECT w.shard, w.sub FROM work w
 WHERE w.connection = $1 AND w.acked < w.wanted AND w.lease IS NULL AND NOT w.parked ORDER BY w.due_at LIMIT $2;
 
 -- name: claim_work
--- Claims one row by compare-and-set: nobody else's lease runs, and there is something to tell.
+-- Claims rows by compare-and-set: nobody else's lease runs, and there is something to tell.
 -- A lease that is still there belonged to somebody who died: what they told, nobody knows.
+-- Rows are locked in the order in which writers plan work, so that neither waits for the other in a circle.
+WITH mine AS MATERIALIZED (
+    SELECT w.shard, w.sub, a.delivery
+    FROM unnest($2::smallint[], $3::bytea[], $4::uuid[]) AS a(shard, sub, delivery)
+    JOIN work w ON w.shard = a.shard AND w.connection = $1 AND w.sub = a.sub
+    WHERE w.acked < w.wanted
+      AND (w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
+    ORDER BY w.shard, w.connection, w.sub
+    FOR UPDATE OF w
+)
 UPDATE work w SET
-    lease = $4,
-    due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $5,
-    delivery = CASE WHEN w.delivery_wanted = w.wanted THEN w.delivery ELSE $6 END,
+    lease = $5,
+    due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $6,
+    delivery = CASE WHEN w.delivery_wanted = w.wanted THEN w.delivery ELSE mine.delivery END,
     delivery_wanted = w.wanted,
     unsure = w.unsure OR w.lease IS NOT NULL
-WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.acked < w.wanted
-  AND (w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
+FROM mine
+WHERE w.shard = mine.shard AND w.connection = $1 AND w.sub = mine.sub
 RETURNING w.connection, w.sub, w.wanted, w.lease, w.delivery, w.attempts, w.unsure, w.told, w.origin, w.wanted_at;
 
 -- name: settle_done
--- An acknowledgement: caught up with what was claimed; due at once if more was wanted meanwhile.
+-- Acknowledgements: caught up with what was claimed; due at once where more was wanted meanwhile.
+WITH mine AS MATERIALIZED (
+    SELECT w.shard, w.connection, w.sub, s.wanted, s.told, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now
+    FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::uuid[], $5::bigint[], $6::bytea[]) AS s(shard, connection, sub, lease, wanted, told)
+    JOIN work w ON w.shard = s.shard AND w.connection = s.connection AND w.sub = s.sub
+    WHERE w.lease = s.lease
+    ORDER BY w.shard, w.connection, w.sub
+    FOR UPDATE OF w
+)
 UPDATE work w SET
-    acked = $5, acked_at = n.now, told = $6, lease = NULL, attempts = 0, unsure = false, parked = false, cause = NULL, read_back = NULL, due_at = n.now,
-    wanted_at = CASE WHEN w.wanted > $5 THEN n.now ELSE w.wanted_at END
-FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) n
-WHERE w.shard = $1 AND w.connection = $2 AND w.sub = $3 AND w.lease = $4;
+    acked = mine.wanted, acked_at = mine.now, told = mine.told, lease = NULL, attempts = 0, unsure = false, parked = false, cause = NULL,
+    read_back = NULL, due_at = mine.now, wanted_at = CASE WHEN w.wanted > mine.wanted THEN mine.now ELSE w.wanted_at END
+FROM mine
+WHERE w.shard = mine.shard AND w.connection = mine.connection AND w.sub = mine.sub;
 
 -- name: settle_open
 -- Not acknowledged: tried again after a while, or parked until the next change; at once if more was wanted meanwhile.
