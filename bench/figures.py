@@ -198,6 +198,7 @@ async def latency(hub: Bench, people: int) -> list[Figure]:
     connection = await asyncpg.connect(hub.dsn)
     taken, kept = [], []
     try:
+        await load.latencies(hub.port, token=hub.token, people=people, per_second=1000, seconds=1)  # until connections are open
         async with importing(hub):
             for _ in range(ROUNDS):
                 before, start = await _written(connection), time.perf_counter()

@@ -1,6 +1,7 @@
 """`sayso import`: brings in the opt-outs that another system holds."""
 
 import asyncio
+import gc
 import os
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ SLICE: Final = 100
 """The same while somebody does: a short piece of work and a rest as long, so that no check waits for a long one."""
 NICER: Final = 10
 """How much an import stands back behind the web processes of the same machine (nice)."""
+SELDOM: Final = (50_000, 20, 100)
+"""Objects between two looks for garbage in circles: a row of a list makes many objects and no circles."""
 TOLD_EVERY: Final = 2_000
 """Rows between two words about the progress, at least."""
 TRIES: Final = 5
@@ -102,6 +105,7 @@ async def _import(
     if not opt_outs:
         raise Failed("say what the rows are", where="--opt-outs", fix=f"sayso import {file} --opt-outs", code=USAGE)
     os.nice(max(0, NICER - os.nice(0)))
+    gc.set_threshold(*SELDOM)
     wanted = Wanted(
         file, dry, dict(_pair(one) for one in column), _channel(channel), category, _brand(brand), _country(country), source[:NAME_LENGTH],
         rejected or file.with_name(f"{file.stem}.rejected.csv"),

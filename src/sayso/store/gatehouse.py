@@ -36,6 +36,10 @@ BREATH: Final = 50
 """Checks judged at a stretch: those who ask for one must not wait for all of somebody's thousand."""
 COMPANY: Final = 12
 """Who are fewer wait for the batch under way, which is over in a few milliseconds, rather than for a transaction of their own."""
+LINGER: Final = 0.001
+"""Seconds that whoever comes right behind others waits for more: where many ask one by one, that saves a transaction for each."""
+BUSY: Final = 0.01
+"""Seconds after a batch in which the next one counts as right behind it; whoever comes alone does not wait."""
 LOOK: Final = 0.02
 """Seconds between two looks for questions that have waited too long."""
 PATIENCE: Final = 0.4
@@ -61,6 +65,7 @@ class PostgresGatehouse:
         self._waiting: deque[_Waiting] = deque()
         self._flights: dict[asyncio.Task[None], int] = {}
         self._begins = False
+        self._landed_at = float("-inf")
         self._closed = False
         self._open: set[_Waiting] = set()
         self._look: asyncio.TimerHandle | None = None
@@ -93,7 +98,7 @@ class PostgresGatehouse:
         self._open.add(waiting)
         if not self._begins:
             self._begins = True
-            loop.call_soon(self._begin)  # whoever asks in the same turn of the loop shares the batch
+            loop.call_later(LINGER if loop.time() - self._landed_at < BUSY else 0, self._begin)  # who asks meanwhile shares the batch
         if self._look is None:
             self._look = loop.call_later(LOOK, self._give_up)
         try:
@@ -165,6 +170,7 @@ class PostgresGatehouse:
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
         self._flights.pop(flight)
+        self._landed_at = asyncio.get_running_loop().time()
         if self._waiting and not self._begins:
             self._begins = True
             asyncio.get_running_loop().call_soon(self._begin)
