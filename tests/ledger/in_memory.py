@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ledger_writer import ORIGIN, PRIVATE, Ledger
 
-from sayso.contracts.ledger import ALL_SHARDS, Kept, Placed, Signed, Stored
+from sayso.contracts.ledger import ALL_SHARDS, Kept, Places, Signed, Stored
 from sayso.contracts.verified import Verified
 from sayso.flows.verify import verify
 from sayso.rules.merkle import leaf_hash, root_of
@@ -75,11 +75,11 @@ class Shown:
     async def counts(self) -> tuple[int, int]:
         return len(self.rows.order), len(self.rows.stored)
 
-    async def places(self) -> AsyncGenerator[Sequence[Placed], None]:
+    async def places(self) -> AsyncGenerator[Places, None]:
         stored = self.rows.stored
-        placed = [Placed(seq, entry, stored[entry].leaf if entry in stored else None) for seq, entry in enumerate(self.rows.order) if entry]
+        placed = [(seq, entry, stored[entry].leaf if entry in stored else None) for seq, entry in enumerate(self.rows.order) if entry]
         for start in range(0, len(placed), BATCH):
-            yield placed[start : start + BATCH]
+            yield Places(*zip(*placed[start : start + BATCH], strict=True))
 
     async def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:
         seqs = {entry: seq for seq, entry in enumerate(self.rows.order) if entry}

@@ -63,6 +63,14 @@ class Placed(NamedTuple):
     leaf: bytes | None
 
 
+class Places(NamedTuple):
+    """Many places of a log as columns of the same length: what takes a part of the time of as many `Placed`."""
+
+    seqs: Sequence[int]
+    entries: Sequence[UUID]
+    leaves: Sequence[bytes | None]
+
+
 class Stored(NamedTuple):
     """One entry as stored: its leaf, the columns copied from it, its log and place there (None: unsequenced), whether it waits."""
 
@@ -174,7 +182,7 @@ class Audit(Protocol):
     async def counts(self) -> tuple[int, int]:
         """How many places the log has given out, and how many entries exist at all (for progress)."""
 
-    def places(self) -> AsyncGenerator[Sequence[Placed], None]:
+    def places(self) -> AsyncGenerator[Places, None]:
         """All places in order; every batch but the last has a multiple of 256 of them."""
 
     def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 
-from sayso.contracts.ledger import Anchor, Audit, Details, Placed, Signed
+from sayso.contracts.ledger import Anchor, Audit, Details, Places, Signed
 from sayso.contracts.verified import Verified
 from sayso.flows.verify_chains import verify_chains
 from sayso.rules.merkle import EMPTY_ROOT, HASH_BYTES, Edge, edge_root
@@ -120,13 +120,16 @@ async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], 
     """The first pass: places, tiles, checkpoints and anchors against the leaves in the order of the log."""
     tree, rows = Edge(), dict[TileKey, bytes]()
     skipped, done, proven = 0, -1, _Proven()
-    last: tuple[Sequence[Placed], int] = ((), 0)
+    last = (Places((), (), ()), 0)
     async for batch in audit.places():
         skipped = _check_places(found, batch, tree.size, skipped)
-        start, end = tree.size, tree.size + len(batch)
+        start, end = tree.size, tree.size + len(batch.seqs)
         claims = [(one.size, one.root, False) for one in _claims(found, await audit.checkpoints(done, end), signer)]
         claims += [(one.size, one.root, True) for one in anchors if done < one.size <= end]
-        hashes, last = [sha256(b"\0" + (row.leaf or b"")).digest() for row in batch], (batch, start)  # leaf_hash, without a call for each
+        hashes, last = (
+            [sha256(b"\0" + (leaf or b"")).digest() for leaf in batch.leaves],
+            (batch, start),
+        )  # leaf_hash, without a call for each
         tree, gained = _check_roots(found, (tree, hashes), claims, proven)
         changed = rows_after(rows, start, gained)
         await _check_tiles(found, audit, {at: row for at, row in changed.items() if width_at(*at, end) == WIDTH}, last)
@@ -137,17 +140,17 @@ async def _check_tree(found: Verified, audit: Audit, anchors: list[Checkpoint], 
     await _check_end(found, audit, (tree, done), anchors, signer, proven)
 
 
-def _check_places(found: Verified, batch: Sequence[Placed], start: int, skipped: int) -> int:
+def _check_places(found: Verified, batch: Places, start: int, skipped: int) -> int:
     """How many places are missing up to the end of this batch; each gap and each place without an entry is noted."""
     first = start + skipped
-    if [row.seq for row in batch] == list(range(first, first + len(batch))) and all(row.leaf is not None for row in batch):
+    if None not in batch.leaves and tuple(batch.seqs) == tuple(range(first, first + len(batch.seqs))):
         return skipped
-    for place, row in enumerate(batch, start):
-        if row.seq != place + skipped:
+    for place, (seq, entry, leaf) in enumerate(zip(*batch, strict=True), start):
+        if seq != place + skipped:
             found.note(f"place {place + skipped} of the log is missing", place + skipped)
-            skipped = row.seq - place
-        if row.leaf is None:
-            found.note("the entry at this place does not exist", row.seq, row.entry)
+            skipped = seq - place
+        if leaf is None:
+            found.note("the entry at this place does not exist", seq, entry)
     return skipped
 
 
@@ -182,7 +185,7 @@ def _check_closed(found: Verified, closed: Rollback, key: VerifierKey) -> None:
         found.signed = found.size
 
 
-async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes], leaves: tuple[Sequence[Placed], int]) -> None:
+async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes], leaves: tuple[Places, int]) -> None:
     """Stored tiles against recomputed ones; a wrong hash of level 0 names its entry."""
     batch, start = leaves
     stored = await audit.tiles(rows.keys())
@@ -194,7 +197,7 @@ async def _check_tiles(found: Verified, audit: Audit, rows: dict[TileKey, bytes]
         wrong = next((i for i in range(width) if kept[HASH_BYTES * i :][:HASH_BYTES] != row[HASH_BYTES * i :][:HASH_BYTES]), width)
         # A hash too many on the lowest level is that of an entry that stood there once.
         seq = ((n * WIDTH + wrong) << (8 * level)) if wrong < width or level == 0 else None
-        named = batch[seq - start].entry if seq is not None and level == 0 and 0 <= seq - start < len(batch) else None
+        named = batch.entries[seq - start] if seq is not None and level == 0 and 0 <= seq - start < len(batch.seqs) else None
         upto = None if seq is None else seq + (1 << (8 * level))
         found.note(f"tile {n} of level {level} does not hold the hashes of the log's leaves", seq, named, upto)
 

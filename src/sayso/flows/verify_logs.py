@@ -51,7 +51,7 @@ async def _closed_by(audit: Audit) -> Rollback | None:
     """What the first leaf of a log says about the log before it; None where it says nothing."""
     async with aclosing(audit.places()) as places:
         async for batch in places:
-            leaf = batch[0].leaf if batch and batch[0].seq == 0 else None
+            leaf = batch.leaves[0] if batch.seqs[0] == 0 else None
             break
         else:
             leaf = None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from sayso.contracts.ledger import ALL_SHARDS, Kept, LedgerDamaged, Placed, Signed, Stored, Turn, Waiting
+from sayso.contracts.ledger import ALL_SHARDS, Kept, LedgerDamaged, Placed, Places, Signed, Stored, Turn, Waiting
 from sayso.rules.tiles import WIDTH, TileKey
 from sayso.store.details import PostgresDetails
 from sayso.store.pool import borrowed
@@ -181,11 +181,11 @@ class PostgresAudit:
         row = await self.connection.fetchrow(QUERIES["audit_counts"], self.log, timeout=_AUDIT_SECONDS)
         return (row[0], row[1]) if row else (0, 0)
 
-    async def places(self) -> AsyncGenerator[Sequence[Placed], None]:
+    async def places(self) -> AsyncGenerator[Places, None]:
         """All places in order, 4,096 at a time."""
         cursor = await self.connection.cursor(QUERIES["audit_places"], self.log, timeout=_AUDIT_SECONDS)
         while rows := await cursor.fetch(_AUDIT_ROWS, timeout=_AUDIT_SECONDS):
-            yield list(map(Placed._make, rows))
+            yield Places(*zip(*rows, strict=True))
 
     async def entries(self, shards: range = ALL_SHARDS) -> AsyncIterator[Sequence[Stored]]:
         """All entries of these shards, chain by chain, 4,096 at a time."""
