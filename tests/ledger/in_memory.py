@@ -126,7 +126,7 @@ class Shown:
 async def taken_from(ledger: Ledger) -> Rows:
     """The rows of a real ledger, read as verify reads them."""
     async with ledger.log.audit() as audit:
-        order = [row.entry async for batch in audit.places() for row in batch]
+        order = [entry async for batch in audit.places() for entry in batch.entries]
         stored = {row.id: row async for batch in audit.entries() for row in batch}
         subjects = dict(await audit.subjects({row.sub for row in stored.values()}))
         signed = list(await audit.checkpoints(-1, 1 << 62))
