@@ -18,11 +18,13 @@ from rich.table import Table
 from bench import audiences, figures, flatness, load, memory, told, verify
 from bench.figures import Figure
 from bench.hub import Bench, folder, serving
-from bench.people import fill_in_parallel
+from bench.people import entries_before, fill_in_parallel
 
 SIZES = (10_000, 100_000)
-VERIFIED = 1_000_000
-"""Entries of the ledger that is verified, at most."""
+VERIFIED = 375_000
+"""People whose entries are verified, at most: they have a million."""
+GROWN = ("checks", "batches", "audiences", "latency", "opt-outs", "memory")
+"""Figures that take the whole population."""
 
 
 class Phases:
@@ -52,7 +54,7 @@ class Phases:
 async def measure(people: int, phases: Phases) -> list[Figure]:
     """All figures asked for, in their order."""
     found: list[Figure] = []
-    if phases.wanted("flat", "checks", "batches", "audiences", "latency", "opt-outs", "memory"):
+    if phases.wanted("flat", "verify", *GROWN):
         async with folder() as place, serving(place, worker=False) as hub:
             found += await among_people(hub, people, phases)
             if phases.wanted("opt-outs"):
@@ -61,9 +63,6 @@ async def measure(people: int, phases: Phases) -> list[Figure]:
             if phases.wanted("memory"):
                 used = [memory.of_family(hub.pid, place)]
                 found.append(Figure(f"memory of hub + database with {people:,} contacts", "", "2048 MiB", "1024 MiB", "MiB", used))
-    if phases.wanted("verify"):
-        with phases.timed("verify"):
-            found += await verify.verifying(min(people, VERIFIED), phases.timed)
     if phases.wanted("webhooks"):
         with phases.timed("webhooks"):
             async with folder() as place, serving(place) as hub:
@@ -74,14 +73,21 @@ async def measure(people: int, phases: Phases) -> list[Figure]:
 async def among_people(hub: Bench, people: int, phases: Phases) -> list[Figure]:
     """The figures that take a population; it grows between the points of the flatness line."""
     points: list[flatness.Point] = []
-    filled, flat = 0, phases.wanted("flat")
-    for size in (*(one for one in SIZES if one < people), *((1_000_000,) if people > 1_000_000 else ()), people):
+    verified: list[Figure] = []
+    filled = 0
+    flat = {*SIZES, 1_000_000, people} if phases.wanted("flat") else set[int]()
+    proven = {min(people, VERIFIED)} if phases.wanted("verify") else set[int]()
+    grown = {people} if phases.wanted(*GROWN) else set[int]()
+    for size in sorted(one for one in flat | proven | grown if one <= people):
         with phases.timed(f"filling up to {size:,} people"):
             await fill_in_parallel(hub.dsn, hub.folder, filled, size - filled)
         filled = size
-        if flat:
+        if size in flat:
             with phases.timed(f"flat, {size:,}"):
                 points.append(await flatness.point(hub, size))
+        if size in proven:
+            with phases.timed("verify"):
+                verified = await verify.verifying(hub, entries_before(size), phases.timed)
     flatness.draw(points)
     found = flatness.figures(points)
     for name, figure in (("checks", figures.single_checks), ("batches", figures.batch_checks), ("audiences", audiences.screening)):
@@ -91,7 +97,7 @@ async def among_people(hub: Bench, people: int, phases: Phases) -> list[Figure]:
     if phases.wanted("latency"):
         with phases.timed("latency"):
             found += await figures.latency(hub, people)
-    return found
+    return found + verified
 
 
 def table(found: list[Figure]) -> Table:

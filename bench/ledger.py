@@ -1,11 +1,7 @@
-"""A ledger for measurements, written straight into the tables: it verifies like one that grew, and its details open.
-
-`python -m bench.ledger FIRST PEOPLE FILE` writes the chains of some people and keeps their leaf hashes in a file.
-"""
+"""Entries for measurements, written straight into the tables by several processes: the ledger verifies like one that grew."""
 
 import asyncio
 import os
-import random
 import sys
 import tempfile
 import time
@@ -15,28 +11,13 @@ from pathlib import Path
 import asyncpg
 
 from bench.indexes import without
-from bench.moulds import COLUMNS, Caster, Mould, sub_mark
+from bench.moulds import COLUMNS, sub_mark
 from sayso import keys
 from sayso.anchor import AnchorFolder
 from sayso.rules.entries import Entry
 from sayso.rules.notes import Checkpoint, checkpoint_text, sign
 from sayso.rules.tiles import edge_keys, extend, root_at
 from sayso.rules.words import Scope
-
-EACH = 4
-"""Choices of one person."""
-BLOCK = 2_500
-"""People whose choices lie mixed in the log."""
-START = 1_750_000_000_000_000
-"""When the first of them was made; a person's first one is so many microseconds later as places before it."""
-
-
-def mould() -> Mould:
-    """Somebody who changes their mind, turn by turn."""
-    return Mould(
-        ["contact"],
-        [(0, choice(out=turn % 2 == 0, old=("opted_out", "opted_in")[turn % 2] if turn else "not_set")) for turn in range(EACH)],
-    )
 
 
 def choice(*, out: bool, old: str = "not_set") -> Entry:
@@ -45,28 +26,6 @@ def choice(*, out: bool, old: str = "not_set") -> Entry:
         "", "", "choice", 0, 0, "choice", "preference_center", f"p:{sub_mark(0)}", "c:shop", scope=Scope("*", "email", "promotional"),
         own=True, strong=True, method="explicit", old=old, new="opted_out" if out else "opted_in",
     )  # fmt: skip
-
-
-async def _write(dsn: str, folder: Path, first: int, people: int, file: Path) -> None:
-    """The chains of the people first … first + people - 1, in blocks; their places in the log begin at first × EACH."""
-    caster, one = Caster(keys.load(folder), random.Random(first), START + first * EACH, first * EACH), mould()
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute("SET synchronous_commit = off")
-        for start in range(first, first + people, BLOCK):
-            names = [f"l-{n}" for n in range(start, min(start + BLOCK, first + people))]
-            caster.cast([(one, [name], f'{{"contact_id":"{name}"}}'.encode()) for name in names])
-            await caster.copy(connection)
-    finally:
-        await connection.close()
-    file.write_bytes(b"".join(caster.hashes))
-
-
-async def make(dsn: str, folder: Path, entries: int, processes: int = 2) -> None:
-    """So many entries in an empty database, with tiles, a checkpoint and its anchor."""
-    people = entries // EACH
-    share = -(-people // processes)
-    await spread(dsn, folder, "bench.ledger", [(first, min(share, people - first)) for first in range(0, people, share)])
 
 
 async def spread(dsn: str, folder: Path, module: str, parts: Sequence[tuple[int, ...]]) -> None:
@@ -108,7 +67,3 @@ async def sealed(dsn: str, folder: Path, hashes: Sequence[bytes]) -> None:
     finally:
         await connection.close()
     await AnchorFolder.of(folder, own.ledger_name).keep(note, now)
-
-
-if __name__ == "__main__":
-    asyncio.run(_write(os.environ["BENCH_DSN"], Path(os.environ["BENCH_FOLDER"]), int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))

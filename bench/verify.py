@@ -3,19 +3,17 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from hashlib import sha256
 
 import asyncpg
 
-from bench import ledger
 from bench.figures import Figure, in_turn
-from bench.hub import folder
+from bench.hub import Bench
 from sayso import keys
 from sayso.anchor import AnchorFolder
 from sayso.flows.verify import verify
 from sayso.rules.notes import key_of
-from sayso.store import embedded, migrate
 from sayso.store.ledger import PostgresLog
 from sayso.store.pool import open_pool
 from sayso.store.vault import Vault
@@ -27,55 +25,44 @@ SAMPLE = 100_000
 """Leaves that are hashed over and over: all of a million would not fit beside the database."""
 
 
-def _untimed(_: str) -> AbstractContextManager[None]:
-    return nullcontext()
+async def verifying(hub: Bench, entries: int, timed: Timed) -> list[Figure]:
+    """Entries a second, of a hub's ledger that has so many. `timed` tells how long its parts take."""
+    own = keys.load(hub.folder)
+    pool = await open_pool(hub.dsn, size=2)
+    key = key_of(own.ledger_name, own.ledger_key)
+    vault = Vault(own.kek_ring.secrets, own.kek_ring.current, os.urandom)
+    connection = await asyncpg.connect(hub.dsn)
+    leaves = [row["leaf"] for row in await connection.fetch("SELECT leaf FROM entry LIMIT $1", SAMPLE)]
+    await connection.close()
 
+    async def run(*, tree_only: bool) -> float:
+        start = time.perf_counter()
+        with uncollected():
+            async with PostgresLog(pool).audit() as audit, crew(audit, hub.dsn, hub.folder) as chains:
+                found = await verify(
+                    audit=audit, anchor=AnchorFolder.of(hub.folder, own.ledger_name), key=key, details=audit.details(vault),
+                    tree_only=tree_only, chains=chains,
+                )  # fmt: skip
+        if not found.ok or found.size < entries or (found.details < entries and not tree_only):
+            raise RuntimeError(f"the ledger does not verify: {found.problems[:3]}")
+        return entries / (time.perf_counter() - start)
 
-async def verifying(entries: int, timed: Timed = _untimed) -> list[Figure]:
-    """Entries a second, of a ledger of this size. `timed` tells how long its parts take."""
-    async with folder() as place:
-        server = await embedded.start(place)
-        own = keys.load(place)
-        connection = await asyncpg.connect(server.dsn)
-        await migrate.migrate(connection)
-        with timed(f"verify: {entries:,} entries"):
-            await ledger.make(server.dsn, place, entries)
-        leaves = [row["leaf"] for row in await connection.fetch("SELECT leaf FROM entry LIMIT $1", SAMPLE)]
-        await connection.close()
-        pool = await open_pool(server.dsn, size=2)
-        key = key_of(own.ledger_name, own.ledger_key)
+    async def bare() -> float:
+        start, done = time.perf_counter(), 0
+        # Not for a moment only: a busy machine lets through what is short.
+        while done < entries or time.perf_counter() - start < BARE_SECONDS:
+            for leaf in leaves:
+                sha256(leaf).digest()
+            done += len(leaves)
+        return done / (time.perf_counter() - start)
 
-        ring = own.kek_ring
-        vault = Vault(ring.secrets, ring.current, os.urandom)
-
-        async def run(*, tree_only: bool) -> float:
-            start = time.perf_counter()
-            with uncollected():
-                async with PostgresLog(pool).audit() as audit, crew(audit, server.dsn, place) as chains:
-                    found = await verify(
-                        audit=audit, anchor=AnchorFolder.of(place, own.ledger_name), key=key, details=audit.details(vault),
-                        tree_only=tree_only, chains=chains,
-                    )  # fmt: skip
-            if not found.ok or found.size != entries or (found.details != entries and not tree_only):
-                raise RuntimeError(f"the ledger does not verify: {found.problems[:3]}")
-            return entries / (time.perf_counter() - start)
-
-        async def bare() -> float:
-            start, done = time.perf_counter(), 0
-            # Not for a moment only: a busy machine lets through what is short.
-            while done < entries or time.perf_counter() - start < BARE_SECONDS:
-                for leaf in leaves:
-                    sha256(leaf).digest()
-                done += len(leaves)
-            return done / (time.perf_counter() - start)
-
-        try:
-            with timed("verify: tree only"):
-                tree = await _times("tree only", entries, lambda: run(tree_only=True), bare, ("10", "5"))
-            with timed("verify: with replay"):
-                return [tree, await _times("with replay", entries, lambda: run(tree_only=False), bare, ("60", "30"))]
-        finally:
-            await pool.close()
+    try:
+        with timed("verify: tree only"):
+            tree = await _times("tree only", entries, lambda: run(tree_only=True), bare, ("10", "5"))
+        with timed("verify: with replay"):
+            return [tree, await _times("with replay", entries, lambda: run(tree_only=False), bare, ("60", "30"))]
+    finally:
+        await pool.close()
 
 
 async def _times(

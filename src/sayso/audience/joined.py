@@ -88,16 +88,18 @@ def _lay(database: duckdb.DuckDBPyConnection, held: Held, changed: pa.Table, *, 
     database.execute("CREATE TEMP TABLE shadows AS SELECT k FROM snap WHERE shadow")
 
 
-HITS: Final = f"""
-CREATE OR REPLACE TEMP TABLE hit AS
-WITH named AS (
+EVERYDAY: Final = "SELECT *, '' AS fault, odd <> '' OR odd_contact <> '' AS is_odd FROM ({spelt})"
+"""All rows in one pass; what an odd one stands for is not known yet."""
+ODD: Final = """
     SELECT s.n, s.place, s.brand, s.at_address, s.at_contact, coalesce(s.k, a.k) AS k, coalesce(s.ck, c.k) AS ck,
         coalesce(s.look1, a.look1) AS look1, coalesce(s.look2, a.look2) AS look2, coalesce(a.fault, '') AS fault,
-        CASE WHEN s.problem <> '' THEN s.problem ELSE coalesce(c.problem, '') END AS problem
+        CASE WHEN s.problem <> '' THEN s.problem ELSE coalesce(c.problem, '') END AS problem, false AS is_odd
     FROM spelt s
     LEFT JOIN read_addresses a ON a.raw = s.odd AND a.place = s.place
-    LEFT JOIN read_contacts c ON c.contact = s.odd_contact
-), placed AS (
+    LEFT JOIN read_contacts c ON c.contact = s.odd_contact"""
+"""The odd rows, after the rules have read them."""
+HITS: Final = f"""
+WITH named AS ({{named}}), placed AS (
     SELECT m.*, p.k AS pk, p.owner, p.owners, p.profile, (l1.k IS NOT NULL OR l2.k IS NOT NULL) AS shadowed
     FROM named m LEFT JOIN snap p ON p.k = m.k
     LEFT JOIN shadows l1 ON l1.k = m.look1 LEFT JOIN shadows l2 ON l2.k = m.look2
@@ -108,7 +110,7 @@ SELECT m.n, m.place, m.brand, m.fault,
          WHEN NOT at_contact THEN fault ELSE '' END AS settled,
     CASE WHEN NOT at_contact THEN CASE WHEN shadowed THEN {UNSURE} ELSE coalesce(m.profile, {NOBODY}) END
          {{contact}}
-         ELSE {UNSURE} END AS profile
+         ELSE {UNSURE} END AS profile, is_odd
 FROM placed m{{join}}"""
 CONTACTS: Final = f"""
          WHEN NOT at_address THEN coalesce(o.profile, {STRANGER})
@@ -155,19 +157,28 @@ class _Run:
         if self.chunk is None:
             return None
         asked = self.chunk.asked
-        numbered = asked.append_column("n", pa.array(range(asked.num_rows), pa.int32()))
-        # DuckDB hands out an Arrow table batch by batch: one batch would keep one thread busy.
-        self.database.register("chunk", pa.Table.from_batches(numbered.combine_chunks().to_batches(max_chunksize=PIECE)))
-        named = asked.column("contact").null_count < asked.num_rows
-        self.keyer.spell(self.database, contacts=named)
-        hits = HITS.format(contact=CONTACTS if named else "", join=" LEFT JOIN snap o ON o.k = m.ck" if named else "")
-        self.database.execute(hits)
+        self._hit(asked.append_column("n", pa.array(range(asked.num_rows), pa.int32())))
         self._tell()
         self.ids = self.database.sql(OUTCOMES).to_arrow_table().column("id").combine_chunks()
         rows = self.database.execute(UNTOLD).fetchall() if self.ids.null_count else []
         self.asked += len(rows)
         texts = asked.select(["address", "contact"]).take(pa.array([row[0] for row in rows], pa.int32())).to_pylist() if rows else []
         return [self._named(text["address"], text["contact"], *row[1:]) for text, row in zip(texts, rows, strict=True)]
+
+    def _hit(self, numbered: pa.Table) -> None:
+        """Makes `hit`, the profile of every row: everyday ones spelt and joined in one pass, then the odd ones in their places."""
+        contacts = numbered.column("contact").null_count < numbered.num_rows
+        more = {"contact": CONTACTS, "join": " LEFT JOIN snap o ON o.k = m.ck"} if contacts else {"contact": "", "join": ""}
+        # DuckDB hands out an Arrow table batch by batch: one batch would keep one thread busy.
+        self.database.register("chunk", pa.Table.from_batches(numbered.combine_chunks().to_batches(max_chunksize=PIECE)))
+        everyday = HITS.format(named=EVERYDAY.format(spelt=self.keyer.spelt(contacts=contacts)), **more)
+        self.database.execute(f"CREATE OR REPLACE TEMP TABLE hit AS {everyday}")
+        odd = self.database.sql("SELECT n FROM hit WHERE is_odd ORDER BY n").to_arrow_table().column("n")
+        if len(odd):
+            self.database.register("chunk", numbered.take(odd))
+            self.keyer.spell(self.database, contacts=contacts)
+            self.database.execute("DELETE FROM hit WHERE is_odd")
+            self.database.execute(f"INSERT INTO hit {HITS.format(named=ODD, **more)}")
 
     def settle(self, answers: Sequence[Answer]) -> tuple[int, int]:
         """Writes the chunk, the gate's answers in their places."""

@@ -47,13 +47,14 @@ class Keyer:
             digest = f"sha256({_blob(outer)} || {nested})"
             database.execute(f"CREATE MACRO {name}(value) AS unhex(substr({digest}, 1, {2 * KEY_BYTES}))::UUID")
 
-    def spell(self, database: duckdb.DuckDBPyConnection, *, contacts: bool) -> None:
-        """Makes the tables `spelt` (the rows of `chunk`, everyday ones with their keys) and `read_addresses`, `read_contacts` (others).
-
-        `contacts`: whether any row names one.
-        """
+    def spelt(self, *, contacts: bool) -> str:
+        """The query that gives the rows of `chunk`, everyday ones with their keys, others as text. `contacts`: whether any row names one."""
         said = _SAID.format(contact=_CONTACTS if contacts else _NO_CONTACTS)
-        database.execute(said + (_EMAILS if ADDRESS_KIND[self.channel] == "email" else _OTHERS))
+        return said + (_EMAILS if ADDRESS_KIND[self.channel] == "email" else _OTHERS)
+
+    def spell(self, database: duckdb.DuckDBPyConnection, *, contacts: bool) -> None:
+        """Makes the table `spelt`, and `read_addresses`, `read_contacts`: what the rules read in texts that are not everyday ones."""
+        database.execute(f"CREATE OR REPLACE TEMP TABLE spelt AS {self.spelt(contacts=contacts)}")
         texts = database.execute("SELECT DISTINCT odd, place FROM spelt WHERE odd <> ''").fetchall()
         _register(database, "read_addresses", _ADDRESSES, [(raw, place, *self._read(raw, place)) for raw, place in texts])
         names = database.execute("SELECT DISTINCT odd_contact FROM spelt WHERE odd_contact <> ''").fetchall()
@@ -106,7 +107,6 @@ _CONTACTS: Final = f"""coalesce(contact, '') <> '' AS at_contact,
         CASE WHEN regexp_full_match(contact, '{EVERYDAY_CONTACT}') THEN '' ELSE coalesce(contact, '') END AS odd_contact"""
 _NO_CONTACTS: Final = "false AS at_contact, NULL::UUID AS ck, '' AS odd_contact"
 _SAID: Final = """
-CREATE OR REPLACE TEMP TABLE spelt AS
 WITH said AS (
     SELECT n, CASE WHEN starts_with(address, ' ') OR ends_with(address, ' ') THEN trim(address) ELSE coalesce(address, '') END AS raw, upper(trim(coalesce(country, ''))) AS place, coalesce(brand, '') AS brand,
         coalesce(problem, '') AS problem, {contact}

@@ -119,11 +119,11 @@ def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int
     recipe; it is added to.
     """
     countries = tuple(sorted({row.place.country for row in person.rows if row.place}))
+    if all(map(_is_silent, (*person.rows, *person.linked))):
+        return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
     placeless = person._replace(row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
     rows = (*placeless.rows, *placeless.linked)
-    if not any(row.strong or row.weak or row.blocks or row.soft or row.pauses for row in rows):
-        return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
-    timed = any(pause.until > now - DAY for row in rows for pause in row.pauses.values())
+    timed = any([pause.until > now - DAY for row in rows for pause in row.pauses.values()])
     shape = None if timed or seen is None else shape_of(placeless, recipe.window)
     if shape is None or seen is None:
         return Reach(countries, _facets(channels, placeless, recipe, timed=timed))
@@ -144,7 +144,7 @@ def shape_of(person: Person, window: int) -> Shape | None:
     rows = (*person.rows, *person.linked)
     said = [(at, stamp) for row in rows for at, stamp in (*row.strong.items(), *row.weak.items())]
     times = sorted({stamp.ts for _, stamp in said})
-    if any(stamp.since for _, stamp in said) or any(later - earlier <= window for earlier, later in pairwise(times)):
+    if any([stamp.since for _, stamp in said]) or any([later - earlier <= window for earlier, later in pairwise(times)]):
         return None
     order = {ts: n for n, ts in enumerate(times)}
     entries = {entry: n for n, entry in enumerate(sorted({stamp.entry for _, stamp in said}))}
@@ -154,15 +154,27 @@ def shape_of(person: Person, window: int) -> Shape | None:
 
     def stamps(register: Register) -> frozenset[Any]:
         return frozenset(
-            (at.scope, actors[at.actor], names[at.about], order[stamp.ts], entries[stamp.entry], stamp.out, stamp.own, stamp.method)
-            for at, stamp in register.items()
+            [
+                (at.scope, actors[at.actor], names[at.about], order[stamp.ts], entries[stamp.entry], stamp.out, stamp.own, stamp.method)
+                for at, stamp in register.items()
+            ]
         )
 
     def facts(row: State) -> tuple[Any, ...]:
+        if _is_silent(row):
+            return _SILENT
         on = frozenset(name for name, mark in row.blocks.items() if mark.on)
         return stamps(row.strong), stamps(row.weak), on, bounced(row) is not None, soft_streak(row) is not None
 
     return person.missing, person.row is None, person.address is None, tuple(map(facts, rows))
+
+
+_SILENT: Final = (frozenset[Any](), frozenset[Any](), frozenset[str](), False, False)
+"""The facts of a row that nothing was said or done in."""
+
+
+def _is_silent(row: State) -> bool:
+    return not (row.strong or row.weak or row.blocks or row.soft or row.pauses)
 
 
 def _placeless(row: State | None) -> State | None:
