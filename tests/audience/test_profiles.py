@@ -50,10 +50,39 @@ def asked(ask: Ask, people: tuple[Person, ...], default: str | None) -> Answer:
 def test_a_profile_answers_as_the_gate_or_says_that_it_cannot(seed: int, asks: list[Ask], default: str | None) -> None:
     crowd = Crowd(random.Random(seed))
     crowd.grow(3)
+    agree(crowd, asks, default, SEEN)
+
+
+MUCH = [Ask(channel, one, brand, "DE") for channel in ("email", "sms") for one in DEFAULT.categories for brand in (None, "outlet")]
+
+
+@pytest.mark.feature("R7")
+def test_whoever_said_one_word_is_answered_as_the_gate_does() -> None:
+    seen: Seen = {}
+    for seed in range(600):
+        agree(one_word(random.Random(seed)), MUCH, None, seen)
+
+
+def one_word(chance: random.Random) -> Crowd:
+    """A contact and one or two addresses, tied or not, of whom one said one word: what most people are."""
+    crowd = Crowd(chance)
+    contact, *addresses = (
+        crowd.subject("contact", "c-1"),
+        *(crowd.subject("email", f"p{n}@example.com") for n in range(chance.choice((1, 1, 2)))),
+    )
+    for address in addresses:
+        if chance.random() < 0.8:
+            crowd.tie(contact, address, primary=chance.random() < 0.6)
+    crowd.choose(chance.choice((contact, *addresses)), [contact.sub])
+    return crowd
+
+
+def agree(crowd: Crowd, asks: list[Ask], default: str | None, seen: Seen) -> None:
+    """Everybody's profile, made with what was seen of others, answers each of these as the gate does."""
     known = {one.sub: Known(one.sub.encode(), Row(one.sub, one.kind, one.state)) for one in crowd.subjects.values()}
     rows = {sub: one.row for sub, one in known.items()}
     for one in known.values():
-        line = _line(one, known, Found(None, None, (), rows), RECIPE, NOW, SEEN)
+        line = _line(one, known, Found(None, None, (), rows), RECIPE, NOW, seen)
         again = from_json(to_json(line.profile))
         assert again == line.profile
         for ask in asks:

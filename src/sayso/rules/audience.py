@@ -6,7 +6,7 @@ asking the gate itself. Where a profile cannot say (a pause runs, somebody was l
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -118,30 +118,34 @@ def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int
     Look-alikes are left out of it: who asks knows the spelling, this does not. `seen` remembers what was found for equal shapes of one
     recipe; it is added to.
     """
-    countries = tuple(sorted({row.place.country for row in person.rows if row.place}))
-    if all(map(_is_silent, (*person.rows, *person.linked))):
+    rows = (*person.rows, *person.linked)
+    places = {row.place.country for row in person.rows if row.place}
+    countries = tuple(sorted(places)) if places else ()
+    if all(map(_is_silent, rows)):
         return Reach(countries, _quiet(channels, person.missing, person.address is None, recipe))
-    placeless = person._replace(row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
-    rows = (*placeless.rows, *placeless.linked)
     timed = any([pause.until > now - DAY for row in rows for pause in row.pauses.values()])
-    shape = None if timed or seen is None else shape_of(placeless, recipe.window)
-    if shape is None or seen is None:
-        return Reach(countries, _facets(channels, placeless, recipe, timed=timed))
-    if (channels, shape) not in seen:
-        if len(seen) >= _SEEN_MAX:
-            seen.clear()
-        seen[channels, shape] = _facets(channels, placeless, recipe, timed=False)
-    return Reach(countries, seen[channels, shape])
+    shape = None if timed or seen is None else shape_of(person, recipe.window)
+    facets = seen.get((channels, shape)) if seen is not None and shape is not None else None
+    if facets is None:
+        placeless = person._replace(row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
+        facets = _facets(channels, placeless, recipe, timed=timed)
+        if seen is not None and shape is not None:
+            if len(seen) >= _SEEN_MAX:
+                seen.clear()
+            seen[channels, shape] = facets
+    return Reach(countries, facets)
 
 
 def shape_of(person: Person, window: int) -> Shape | None:
-    """What the gate can tell apart about somebody without running pauses: two people of one shape get the same codes.
+    """What the gate can tell apart about somebody without running pauses, places aside: two people of one shape get the same codes.
 
     Times and entry ids count by their order only. That holds where words that were not said at once lie further apart than the conflict
     window; None where they do not. Names of actors and contacts count by their order, and for whether they are the person's own.
     A rule of the gate that looks at more than this (an age, a count) has to be let in here, or it is asked only once a shape.
     """
     rows = (*person.rows, *person.linked)
+    if (shape := _one_word(person, rows)) is not None:
+        return shape
     said = [(at, stamp) for row in rows for at, stamp in (*row.strong.items(), *row.weak.items())]
     times = sorted({stamp.ts for _, stamp in said})
     if any([stamp.since for _, stamp in said]) or any([later - earlier <= window for earlier, later in pairwise(times)]):
@@ -167,6 +171,27 @@ def shape_of(person: Person, window: int) -> Shape | None:
         return stamps(row.strong), stamps(row.weak), on, bounced(row) is not None, soft_streak(row) is not None
 
     return person.missing, person.row is None, person.address is None, tuple(map(facts, rows))
+
+
+def _one_word(person: Person, rows: Sequence[State]) -> Shape | None:
+    """The shape of somebody about whom a single word is held and nothing else, which is most people; None for others."""
+    speaks = -1
+    for n, row in enumerate(rows):
+        if row.blocks or row.soft or row.pauses:
+            return None
+        if words := len(row.strong) + len(row.weak):
+            if words > 1 or speaks >= 0:
+                return None
+            speaks = n
+    if speaks < 0:
+        return None
+    [(at, stamp)] = (rows[speaks].strong or rows[speaks].weak).items()
+    if stamp.since:
+        return None
+    about = 0 if not at.about else 1 if at.about == person.contact else 2
+    actor = (at.actor.endswith(SPREAD), at.actor == KEPT)
+    where = (person.missing, person.row is None, person.address is None, len(rows), speaks, bool(rows[speaks].strong))
+    return *where, at.scope, about, actor, stamp.out, stamp.own, stamp.method
 
 
 _SILENT: Final = (frozenset[Any](), frozenset[Any](), frozenset[str](), False, False)
