@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sayso.contracts.audience import Census, Draft, Engine, Known, Line, Stand
@@ -11,7 +12,7 @@ from sayso.contracts.gatehouse import Found
 from sayso.contracts.ground import Ground
 from sayso.flows.check import Question, people_of
 from sayso.rules.audience import Profile, Recipe, Seen, channels_of, nobody, reach_of, recipe_of, shadows, stranger, united
-from sayso.rules.gate import Ask, Person
+from sayso.rules.gate import Ask
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT, Address
 from sayso.rules.words import CHANNELS
 
@@ -103,22 +104,27 @@ def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Re
     """What the snapshot says about one subject: the gate's answers to every question that names it alone."""
     row = known.row
     if row.kind == CONTACT:
-        kinds = {link.kind for link in row.state.links.values()}
-        reached = [channel for channel in CHANNELS if ADDRESS_KIND[channel] in kinds]
-        elsewhere = [channel for channel in CHANNELS if channel not in reached][:1]
         alone = Found(row, None, (), found.linked)
-        profile = united(
-            reach_of((channel if channel in reached else "",), _at(channel, alone), recipe, now, seen) for channel in (*reached, *elsewhere)
-        )
+        asked = _asked(frozenset([link.kind for link in row.state.links.values()]))
+        profile = united([reach_of(named, people_of(question, alone)[0], recipe, now, seen) for named, question in asked])
         return Line(known.id, b"", 0, profile, shadow=False)
     channels = channels_of(row.kind)
-    question = Question(Ask(channels[0], None), None, Address(row.kind, "", ""))
-    people_there = people_of(question, Found(None, row, (), found.linked))
+    people_there = people_of(_at(row.kind), Found(None, row, (), found.linked))
     owners = [everybody[sub].id for sub, link in row.state.links.items() if link.kind == CONTACT and sub in everybody]
-    profile = united(reach_of(channels, person, recipe, now, seen) for person in people_there)
+    profile = united([reach_of(channels, person, recipe, now, seen) for person in people_there])
     return Line(known.id, owners[0] if len(owners) == 1 else b"", len(owners), profile, shadows(row.state))
 
 
-def _at(channel: str, found: Found) -> Person:
-    """A contact as a question on a channel reads it that names nothing else."""
-    return people_of(Question(Ask(channel, None), SOMEBODY, None), found)[0]
+@lru_cache(maxsize=64)
+def _asked(kinds: frozenset[str]) -> tuple[tuple[tuple[str], Question], ...]:
+    """The questions about a contact with addresses of these kinds that names nothing else: each channel reached, and one that is not ("")."""
+    reached = [channel for channel in CHANNELS if ADDRESS_KIND[channel] in kinds]
+    elsewhere = [channel for channel in CHANNELS if channel not in reached][:1]
+    named = [(channel, (channel,)) for channel in reached] + [(channel, ("",)) for channel in elsewhere]
+    return tuple((name, Question(Ask(channel, None), SOMEBODY, None)) for channel, name in named)
+
+
+@lru_cache(maxsize=16)
+def _at(kind: str) -> Question:
+    """The question about an address of this kind that names nothing else."""
+    return Question(Ask(channels_of(kind)[0], None), None, Address(kind, "", ""))

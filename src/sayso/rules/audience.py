@@ -93,6 +93,7 @@ def recipe_of(catalogue: Catalogue, window: int) -> Recipe:
     return Recipe(catalogue.refusable, window)
 
 
+@lru_cache(maxsize=16)
 def channels_of(kind: str) -> tuple[str, ...]:
     """The channels that an address of this kind serves."""
     return tuple(channel for channel in CHANNELS if ADDRESS_KIND[channel] == kind)
