@@ -42,6 +42,7 @@ from sayso.store.privacy import PostgresErasures
 from sayso.store.queries import QUERIES
 from sayso.store.reach import reach
 from sayso.store.spokes import PostgresSpokes
+from sayso.store.standing_back import standing_back
 from sayso.store.vault import Vault
 from sayso.store.wake import Wake
 from sayso.store.writing import Tools
@@ -138,17 +139,18 @@ async def database_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, patience: float = PATIENCE) -> AsyncIterator[Parts]:
+async def opened(settings: Settings, *, patience: float = PATIENCE, nice: int = 0) -> AsyncIterator[Parts]:
     """The parts of a hub, open until the block ends. A store that is down is waited for in the background; checks deny until then.
 
-    Raises KeysUnusable, EmbeddedError, MigrationError and PepperChanged: what an operator has to mend before anything may be answered.
+    `nice`: how much the embedded server stands back with what it does for these parts. Raises KeysUnusable, EmbeddedError, MigrationError
+    and PepperChanged: what an operator has to mend before anything may be answered.
     """
     keys = key_files.load(settings.data_dir)
     dsn = await database_of(settings)
     ring = key_files.KekRing(settings.data_dir)
     tools = Tools(keys.pepper, Vault(ring, ring.newest(), os.urandom, ring.newest), os.urandom)
     async with AsyncExitStack() as stack:
-        pool = await open_pool(dsn)
+        pool = await open_pool(dsn, admit=standing_back(nice) if nice and settings.database_url is None else None)
         stack.push_async_callback(_closed, pool)
         doubt, clocks = Doubt(), Clocks(microseconds, time.monotonic)
         lane = await open_pool(dsn, size=4, application="sayso-checks", admit=doubt.admit)

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +135,34 @@ def test_a_worker_alone_gives_every_entry_its_place_and_ends_when_told(home: Pat
         assert worker.returncode == 0
     found = sayso(home, "verify")
     assert found["ok"] and found["unsequenced"] == 0 and found["signed"] == found["size"] > 0
+
+
+def kin(home: Path) -> set[tuple[str, int]]:
+    """Processes of the embedded server, each as what it is ("client" for one that serves a connection, or "wal") and its nice value."""
+    started = home / "postgres" / "data" / "postmaster.pid"
+    main = started.read_text().split("\n", 1)[0] if started.exists() else ""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):
+            if place.read_text().rpartition(")")[2].split()[1] == main:
+                title = place.with_name("cmdline").read_text()
+                kind = "client" if "[local]" in title else "wal" if "walwriter" in title else "other"
+                found.add((kind, os.getpriority(os.PRIO_PROCESS, int(place.parent.name))))
+    return found
+
+
+def test_an_import_stands_back_and_so_does_what_the_server_does_for_it(home: Path, tmp_path: Path) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    file = tmp_path / "list.csv"
+    file.write_text("email\n" + "".join(f"p{n}@example.com\n" for n in range(8_000)))
+    command = [sys.executable, "-m", "sayso", "import", str(file), "--opt-outs", "--json"]
+    seen: set[tuple[str, int]] = set()
+    with subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(ProcessLookupError):
+                seen.add(("import", os.getpriority(os.PRIO_PROCESS, process.pid)))
+            seen |= kin(home)
+            time.sleep(0.05)
+    assert process.returncode == 0
+    assert {("import", max(own, 10)), ("client", max(own, 10))} <= seen
+    assert {nice for kind, nice in seen if kind == "wal"} == {own}, "the server itself serves others too"

@@ -121,10 +121,14 @@ async def database(wanted: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def hub(given: Settings | None = None) -> AsyncIterator[Parts]:
-    """The parts of the hub in this data folder. Raises Failed while the database cannot be reached."""
+async def hub(given: Settings | None = None, *, nice: int = 0) -> AsyncIterator[Parts]:
+    """The parts of the hub in this data folder. Raises Failed while the database cannot be reached.
+
+    `nice`: how much this process stands back behind the others of the machine, and the embedded server with what it does for it.
+    """
     wanted = given or settings()
-    async with database(wanted), opened(wanted, patience=CHECK_SECONDS) as parts:
+    async with database(wanted), opened(wanted, patience=CHECK_SECONDS, nice=nice) as parts:
+        os.nice(max(0, nice - os.nice(0)))  # not before: a server that this process starts serves others too
         if not parts.ready.is_set():
             raise Failed("the database cannot be reached", where="SAYSO_DATABASE_URL", fix="sayso doctor")
         yield parts

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -104,7 +103,6 @@ async def _import(
 ) -> Report:  # fmt: skip
     if not opt_outs:
         raise Failed("say what the rows are", where="--opt-outs", fix=f"sayso import {file} --opt-outs", code=USAGE)
-    os.nice(max(0, NICER - os.nice(0)))
     gc.set_threshold(*SELDOM)
     wanted = Wanted(
         file, dry, dict(_pair(one) for one in column), _channel(channel), category, _brand(brand), _country(country), source[:NAME_LENGTH],
@@ -112,7 +110,7 @@ async def _import(
     )  # fmt: skip
     try:
         with reading(file) as csv_file:
-            async with hub() as parts:
+            async with hub(nice=NICER) as parts:
                 with closing(Rejects(None if dry else wanted.rejected)) as rejects, progress(f"importing {file.name}") as tell:
                     return await _all(wanted, csv_file, rejects, tell, parts)
     except BadFile as bad:

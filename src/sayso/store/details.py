@@ -8,7 +8,7 @@ from uuid import UUID
 from sayso.contracts.ledger import Stored
 from sayso.rules.leaves import SALT_BYTES
 from sayso.store.queries import QUERIES
-from sayso.store.rows import bound, bound_before
+from sayso.store.rows import bound_before
 from sayso.store.vault import Open, Sealed, Unwrap, Vault, opener
 
 _OPEN_SECONDS: Final = 600.0
@@ -38,11 +38,12 @@ class PostgresDetails:
 
 
 _PLACE: Final = bound_before("detail")
+_KEY_PLACE: Final = bound_before("subject_key")
 
 
 def _key(unwrap: Unwrap, wrapped: bytes, sub: bytes) -> Open | None:
     try:
-        return opener(unwrap(wrapped, bound("subject_key", sub)))
+        return opener(unwrap(wrapped, _KEY_PLACE + sub))
     except Sealed:
         return None
 
