@@ -64,6 +64,7 @@ def test_the_tour_leads_from_her_own_page_to_the_proof_and_the_mail(visit: Visit
         hers.get_by_role("button", name=re.compile("Save")).click()
         expect(hers.get_by_role("heading", level=1)).to_have_text("Saved")
         hers.close()
+        page.bring_to_front()
 
         expect(steps.nth(1)).to_contain_text("Recorded", timeout=15_000)
         for system in ("Mailchimp", "SendGrid", "Shop"):

@@ -1,22 +1,27 @@
 // Saves reloading: fetches the parts of a page that move and puts them in place when they differ. Pages work without it.
 "use strict";
 const PAUSES = [500, 1000, 2000, 5000];
+// Looks in a row that something may seem pressed: a link that opened another tab sometimes stays so for good.
+const PRESSED = 3;
 
-// Whether somebody types or presses in it just now: then it stays as it is.
-function busy(part) {
+// Whether somebody types in it just now: then it stays as it is.
+function typed(part) {
   const at = document.activeElement;
-  return part.querySelector(":active") !== null || (part.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName));
+  return part.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
 }
 
 function follow(part) {
   let quiet = 0;
   let last = null;
+  let pressed = 0;
   async function look() {
     if (!document.hidden) {
       try {
         const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
         const text = answer.ok ? await answer.text() : last;
-        if (text !== last && !busy(part)) {
+        pressed = part.querySelector(":active") ? pressed + 1 : 0;
+        const busy = typed(part) || (pressed > 0 && pressed <= PRESSED);
+        if (text !== last && !busy) {
           const held = part.contains(document.activeElement) ? document.activeElement : null;
           part.innerHTML = text;
           last = text;
