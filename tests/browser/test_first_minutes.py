@@ -66,7 +66,7 @@ def test_the_tour_leads_from_her_own_page_to_the_proof_and_the_mail(visit: Visit
         hers.close()
         page.bring_to_front()
 
-        expect(steps.nth(1)).to_contain_text("Recorded", timeout=15_000)
+        expect(steps.nth(1)).to_contain_text("Recorded", timeout=30_000)
         for system in ("Mailchimp", "SendGrid", "Shop"):
             expect(steps.nth(2).locator(".told")).to_contain_text(re.compile(rf"{system}\s+acknowledged\s+[\d,]+ ms"), timeout=15_000)
         expect(page.locator(".seen")).to_contain_text("ada@example.com is unsubscribed now", timeout=15_000)

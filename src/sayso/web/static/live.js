@@ -17,7 +17,7 @@ function follow(part) {
   async function look() {
     if (!document.hidden) {
       try {
-        const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
+        const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(4000) });
         const text = answer.ok ? await answer.text() : last;
         pressed = part.querySelector(":active") ? pressed + 1 : 0;
         const busy = typed(part) || (pressed > 0 && pressed <= PRESSED);
