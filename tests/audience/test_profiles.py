@@ -22,7 +22,7 @@ from sayso.rules.gate import Ask, Person, may_send
 from sayso.rules.state import EMPTY
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT, Address, address_or_fault, aliases, parse_address, subject_id
-from sayso.rules.words import CHANNELS
+from sayso.rules.words import CHANNELS, Scope
 
 WINDOW = 10_000_000
 RECIPE = recipe_of(DEFAULT, WINDOW)
@@ -61,6 +61,17 @@ def test_whoever_said_one_word_is_answered_as_the_gate_does() -> None:
     seen: Seen = {}
     for seed in range(600):
         agree(one_word(random.Random(seed)), MUCH, None, seen)
+
+
+@pytest.mark.parametrize("new", ["opted_in", "opted_out"])
+@pytest.mark.parametrize("scope", [Scope("*", "email", "promotional"), Scope("*", "email", "*")])
+def test_a_weak_word_and_the_same_said_strongly_do_not_pass_for_each_other(scope: Scope, new: str) -> None:
+    seen: Seen = {}
+    for strong in (True, False, True):
+        crowd = Crowd(random.Random(1))
+        ada = crowd.subject("email", "ada@example.com")
+        crowd.say(ada, "choice", act="choice", scope=scope, new=new, own=True, strong=strong, method="explicit")
+        agree(crowd, MUCH, None, seen)
 
 
 def one_word(chance: random.Random) -> Crowd:

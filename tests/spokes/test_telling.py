@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from sayso.contracts.book import Key
 from sayso.flows.connect import retire
 from sayso.opening import microseconds
 from sayso.spoke_wiring import setup_of
@@ -250,3 +251,17 @@ async def test_one_answer_that_does_not_come_delays_nobody_else(quiet_town: Town
     await eventually(all_but_one, 10)  # a request is given up after 15 seconds
     assert len(shop.server.seen) >= 4
     shop.server.stop()
+
+
+async def test_each_acknowledgement_keeps_its_own_reason_and_nobody_elses(town: Town, shop: Receiver) -> None:
+    hook = await town.webhook(shop, events=STATES)
+    shop.server.plan("status", 1, status=503)
+    for n in range(3):
+        await town.say(f"c-{n}", {"email": f"p{n}@example.com", "email_pref_promotional": "opted_out"})
+    await town.settled()
+    page = await town.parts.book.read([Key("connection", hook["id"])])
+    [sub] = page.rows
+    kept = [(one.fields["act"], one.detail) for one in await town.parts.book.entries([sub]) if one.fields["t"] == "ack"]
+    assert len(kept) >= 4
+    assert dict(kept) == {"later": {"reason": "answered 503"}, "applied": {"reason": "answered 204"}}
+    assert all(detail == dict(kept)[act] for act, detail in kept)

@@ -118,7 +118,7 @@ class _Batch:
             try:
                 body = _without_id(item, n)
                 ready[n] = await saying(body, _key(item, n), hub=self.hub, caller=self.caller, repeat=self.repeats[n], at=at)
-            except Exception as refusal:  # noqa: BLE001
+            except Exception as refusal:  # noqa: BLE001 - an item that cannot be read is answered alone, the others go on
                 self.answers[n] = self.refused(item, refusal)
         return ready
 
@@ -129,7 +129,7 @@ class _Batch:
                 await asyncio.sleep(0)
             try:
                 self.answers[n] = self.refused(self.items[n], became) if isinstance(became, Exception) else _told(answered(one, became))
-            except Exception as failed:  # noqa: BLE001
+            except Exception as failed:  # noqa: BLE001 - an item that cannot be answered keeps no other from its answer
                 self.answers[n] = self.refused(self.items[n], failed)
 
     def refused(self, item: Any, refusal: Exception) -> Item:
