@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from multiprocessing.context import SpawnProcess
 from types import MappingProxyType
@@ -21,6 +21,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from sayso.app import web_app, working
+from sayso.contracts.book import Unavailable
 from sayso.opening import Parts, database_of, opened
 from sayso.settings import Settings
 from sayso.store import embedded
@@ -93,6 +94,8 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
     """One web process, with the worker in it where the plan has one."""
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(opened(plan.settings))
+        with suppress(Unavailable):
+            await parts.gatehouse.warm()
         app = plan.wrap(web_app(parts), parts)
         if plan.worker:
             await stack.enter_async_context(working(parts))

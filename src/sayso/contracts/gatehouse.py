@@ -58,8 +58,17 @@ class Batch:
 class Gatehouse(Protocol):
     """Answers only after the verdicts are durable."""
 
-    async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
-        """The id and verdict of each question, in order, logged. Raises Unavailable: then nothing may be allowed."""
+    patience: float
+    """Seconds that one who asks waits at most; then the store counts as down."""
+
+    async def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> list[tuple[UUID, Logged]]:
+        """The id and verdict of each question, in order, logged; whoever asks has `waited` so many seconds already.
+
+        Raises Unavailable: then nothing may be allowed.
+        """
+
+    async def warm(self) -> None:
+        """Gets ready, so that the first who asks waits no longer than others. Raises Unavailable."""
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""

@@ -31,15 +31,17 @@ class Question(NamedTuple):
     reserve: bool = False
 
 
-async def check(questions: Sequence[Question], *, gatehouse: Gatehouse | None, ground: Ground) -> list[tuple[UUID | None, Logged]]:
+async def check(
+    questions: Sequence[Question], *, gatehouse: Gatehouse | None, ground: Ground, waited: float = 0.0
+) -> list[tuple[UUID | None, Logged]]:
     """The verdicts in order, each with the id it was logged under.
 
     A store that cannot be reached (None: that is known already) gives unknown_state and no id: never allowed, never an error.
-    Logged before it is returned.
+    Logged before it is returned. Whoever asks has `waited` so many seconds for other things already.
     """
     if gatehouse is not None:
         with suppress(Unavailable):
-            return list(await gatehouse.ask([_query(question, ground) for question in questions]))
+            return list(await gatehouse.ask([_query(question, ground) for question in questions], waited=waited))
     now = ground.clock()
     return [(None, _logged(question, gate.UNREADABLE, now)) for question in questions]
 

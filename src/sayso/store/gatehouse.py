@@ -42,8 +42,8 @@ BUSY: Final = 0.01
 """Seconds after a batch in which the next one counts as right behind it; whoever comes alone does not wait."""
 LOOK: Final = 0.02
 """Seconds between two looks for questions that have waited too long."""
-PATIENCE: Final = 0.4
-"""Seconds after which an unanswered store counts as down: the caller is told within half a second (G1b)."""
+PATIENCE: Final = 0.45
+"""Seconds after which an unanswered store counts as down, look-ups before it counted: the caller is told within half a second (G1b)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +61,8 @@ class PostgresGatehouse:
         self, pool: "asyncpg.Pool[asyncpg.Record]", pepper: bytes, chance: Callable[[int], bytes], patience: float = PATIENCE,
         *, doubt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
-        self._pool, self._pepper, self._chance, self._patience, self._doubt = pool, pepper, chance, patience, doubt
+        self._pool, self._pepper, self._chance, self._doubt = pool, pepper, chance, doubt
+        self.patience = patience
         self._waiting: deque[_Waiting] = deque()
         self._flights: dict[asyncio.Task[None], int] = {}
         self._begins = False
@@ -80,10 +81,10 @@ class PostgresGatehouse:
             self._look.cancel()
             self._look = None
 
-    async def ask(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
+    async def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> list[tuple[UUID, Logged]]:
         """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over.
 
-        Also while there is `doubt` (why the store may not be believed, "" for no doubt): an old copy is no better than none.
+        Seconds `waited` before count. Also while there is `doubt` (why the store may not be believed, "" for no doubt): an old copy is no better than none.
         """
         if not queries:
             return []
@@ -93,7 +94,7 @@ class PostgresGatehouse:
             raise Unavailable(f"the store may not be believed: {why}")
         loop = asyncio.get_running_loop()
         # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
-        waiting = _Waiting(queries, loop.create_future(), loop.time() + self._patience + len(queries) / 1_000)
+        waiting = _Waiting(queries, loop.create_future(), loop.time() - waited + self.patience + len(queries) / 1_000)
         self._waiting.append(waiting)
         self._open.add(waiting)
         if not self._begins:
@@ -112,6 +113,21 @@ class PostgresGatehouse:
         now = loop.time()
         _fail([one for one in self._open if one.until <= now], Unavailable("the store did not answer in time"))
         self._look = loop.call_later(LOOK, self._give_up) if self._open else None
+
+    async def warm(self) -> None:
+        """Opens the connections that batches use, and plans their statements: the first who asks waits no longer than others.
+
+        Raises Unavailable.
+        """
+        await asyncio.gather(*[self._warmed() for _ in range(BATCHES)])
+
+    async def _warmed(self) -> None:
+        async with borrowed(self._pool) as connection:
+            turn = connection.transaction()
+            await turn.start()
+            now, _ = await self._found(connection, [])
+            await self._keep(connection, now, [])
+            await turn.rollback()
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""
@@ -178,7 +194,7 @@ class PostgresGatehouse:
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         queries = [query for one in batch for query in one.queries]
         try:
-            verdicts = await asyncio.wait_for(self._judged(queries), self._patience + len(queries) / 1_000)
+            verdicts = await asyncio.wait_for(self._judged(queries), self.patience + len(queries) / 1_000)
         except asyncio.CancelledError:
             _fail(batch, Unavailable("the hub is shutting down"))
             raise
@@ -195,7 +211,7 @@ class PostgresGatehouse:
             start += len(one.queries)
 
     async def _judged(self, queries: Sequence[Query]) -> list[tuple[UUID, Logged]]:
-        async with borrowed(self._pool, self._patience) as connection:
+        async with borrowed(self._pool, self.patience) as connection:
             if not any(query.wanted.back for query in queries):
                 return await self._answered(connection, queries)
             async with connection.transaction():

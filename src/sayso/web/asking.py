@@ -27,8 +27,6 @@ LARGEST: Final = 1_000
 FRESH_SECONDS: Final = 1.0
 BREATH: Final = 50
 """Checks of one batch that are read or answered at a stretch, so that single ones need not wait for a thousand."""
-LOOK_SECONDS: Final = 0.3
-"""How long a look-up before the question itself may take; after that the store counts as down (G1b)."""
 CHECKS: Final = Metric("sayso_checks", "Pre-send checks answered, by decision; unknown: the store could not be read.", ["decision"])
 _ALLOWED, _BLOCKED, _UNKNOWN = (CHECKS.labels(decision) for decision in ("allow", "block", "unknown"))
 
@@ -63,12 +61,15 @@ class Asking:
     campaigns: Campaigns
     permits: Ring = field(repr=False)
 
-    async def ask(self, bodies: Sequence[Any], *, explain: bool, known: bool = True) -> list[dict[str, Any]]:
+    async def ask(self, bodies: Sequence[Any], *, explain: bool, known: bool = True, began: float | None = None) -> list[dict[str, Any]]:
         """The answers in order. Raises Problem for bodies that cannot be read; an unreachable store is an answer, not an error.
 
-        `known` is false where already the caller could not be looked up: then everything is denied without asking.
+        `known` is false where already the caller could not be looked up: then everything is denied without asking. `began`: when the
+        request came, on the event loop's clock; from then on patience with the store is counted.
         """
-        ground, campaigns, known = await self._known(bodies, known=known)
+        clock = asyncio.get_running_loop().time
+        began = clock() if began is None else began
+        ground, campaigns, known = await self._known(bodies, began, known=known)
         questions: list[Question] = []
         flaws: list[tuple[str, str]] = []
         for n, body in enumerate(bodies):
@@ -80,7 +81,7 @@ class Asking:
                 flaws += refused.errors
         if flaws:
             raise invalid(*flaws)
-        verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground)
+        verdicts = await check(questions, gatehouse=self.gatehouse if known else None, ground=ground, waited=clock() - began)
         _count(verdicts)
         answers = []
         for n, (found, logged) in enumerate(verdicts):
@@ -89,24 +90,26 @@ class Asking:
             answers.append(self.answer(found, logged, ground.catalogue, explain=explain))
         return answers
 
-    async def ask_one(self, body: Any, *, explain: bool, known: bool = True) -> dict[str, Any]:
+    async def ask_one(self, body: Any, *, explain: bool, known: bool = True, began: float | None = None) -> dict[str, Any]:
         """The answer to one question; see `ask`."""
+        clock = asyncio.get_running_loop().time
+        began = clock() if began is None else began
         ground, campaigns = self.current.held, _NO_CAMPAIGNS
         if not self.current.fresh or _campaign_in(body):
-            ground, campaigns, known = await self._known([body], known=known)
+            ground, campaigns, known = await self._known([body], began, known=known)
         question = _question(body, ground, campaigns, "#")
-        verdicts = await check([question], gatehouse=self.gatehouse if known else None, ground=ground)
+        verdicts = await check([question], gatehouse=self.gatehouse if known else None, ground=ground, waited=clock() - began)
         [(found, logged)] = verdicts
         _kind(found, logged).inc()
         return self.answer(found, logged, ground.catalogue, explain=explain)
 
-    async def _known(self, bodies: Sequence[Any], *, known: bool) -> tuple[Ground, Mapping[str, Campaign], bool]:
+    async def _known(self, bodies: Sequence[Any], began: float, *, known: bool) -> tuple[Ground, Mapping[str, Campaign], bool]:
         """The ground in force, the campaigns named, and whether the store could be asked for them."""
         named = {name for body in bodies if not _has_category(body) for name in _campaign_in(body)}
         if self.current.fresh and not named:
             return self.current.held, _NO_CAMPAIGNS, known
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout_at(began + self.gatehouse.patience):
                 return await self.current.ground(), await self.campaigns.named(named), known
         except (Unavailable, TimeoutError):
             return self.current.held, _NO_CAMPAIGNS, False

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.contracts.book import Unavailable
 from sayso.web import errors
-from sayso.web.asking import LOOK_SECONDS, Asking, batch_of
+from sayso.web.asking import Asking, batch_of
 from sayso.web.auth import bearer, insufficient, unauthorized
 from sayso.web.envelope import BODY_LIMIT
 from sayso.web.errors import Problem, invalid
@@ -56,14 +56,15 @@ class HotLane:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, headers: dict[bytes, str], receive: Receive, rate: dict[str, str]) -> Any:
-        known = await self._admit(headers, rate)
+        began = asyncio.get_running_loop().time()
+        known = await self._admit(headers, rate, began)
         explain = _explain(scope["query_string"])
         body = object_of(await _read(headers, receive))
         if scope["path"] == BATCH:
-            return {"items": await self._asking.ask(batch_of(body), explain=explain, known=known)}
-        return await self._asking.ask_one(body, explain=explain, known=known)
+            return {"items": await self._asking.ask(batch_of(body), explain=explain, known=known, began=began)}
+        return await self._asking.ask_one(body, explain=explain, known=known, began=began)
 
-    async def _admit(self, headers: dict[bytes, str], rate: dict[str, str]) -> bool:
+    async def _admit(self, headers: dict[bytes, str], rate: dict[str, str], began: float) -> bool:
         """Lets callers with the scope in; `rate` takes the headers that tell their rate.
 
         False while the store is down and nobody can be looked up: then everybody gets the same denial.
@@ -74,7 +75,7 @@ class HotLane:
         caller = self._hub.callers.fresh(token)
         if caller is None:
             try:
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout_at(began + self._asking.gatehouse.patience):
                     caller = await self._hub.callers.lookup(token)
             except (Unavailable, TimeoutError):
                 return False

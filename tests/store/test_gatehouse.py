@@ -1,0 +1,42 @@
+"""Checks among PostgreSQL's other work: ready from the first one on, and never waiting longer than they were promised to."""
+
+import asyncio
+import os
+
+import pytest
+
+from hub import PEPPER, Hub
+from sayso.contracts.book import Key
+from sayso.flows.check import Question, check
+from sayso.rules.catalogue import DEFAULT
+from sayso.rules.gate import Ask
+from sayso.store.gatehouse import BATCHES, PostgresGatehouse
+from sayso.store.pool import open_pool
+
+ASKED = Question(Ask("email", DEFAULT.get("promotional")), Key("contact", "c-1", "c-1"), None)
+
+
+async def test_a_warm_gatehouse_has_connected_and_has_logged_nothing(hub: Hub, database: str) -> None:
+    pool = await open_pool(database, size=4)
+    gatehouse = PostgresGatehouse(pool, PEPPER, os.urandom)
+    assert pool.get_size() == 0
+    await gatehouse.warm()
+    assert pool.get_size() == BATCHES
+    assert await hub.pool.fetchval("SELECT count(*) FROM verdict_batch") == 0
+    [(found, _)] = await check([ASKED], gatehouse=gatehouse, ground=hub.ground)
+    assert found is not None
+    assert pool.get_size() == BATCHES
+    await gatehouse.close()
+    await pool.close()
+
+
+@pytest.mark.feature("R1")
+async def test_whoever_waited_for_other_things_waits_only_for_the_rest(hub: Hub) -> None:
+    gatehouse = PostgresGatehouse(hub.pool, PEPPER, os.urandom, patience=600.0)
+    async with hub.pool.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE verdict_batch IN ACCESS EXCLUSIVE MODE")  # a store that does not answer
+        async with asyncio.timeout(30):
+            [(found, logged)] = await check([ASKED], gatehouse=gatehouse, ground=hub.ground, waited=599.0)
+        assert found is None
+        assert [reason.code for reason in logged.verdict.reasons] == ["unknown_state"]
+        await gatehouse.close()
