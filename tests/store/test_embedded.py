@@ -107,6 +107,12 @@ async def test_start_use_stop_and_start_again(place: Path) -> None:
     assert (embedded.tools(place) / "pg_basebackup").exists()
 
 
+async def test_there_is_room_for_the_pools_of_eight_web_processes_and_a_worker(cluster: Path) -> None:
+    """Each has twelve connections, four for checks, and two to be woken; who finds no room would be answered 503."""
+    server = await embedded.start(cluster)
+    assert int(await ask(server, "SHOW max_connections")) - int(await ask(server, "SHOW superuser_reserved_connections")) >= 9 * 18
+
+
 async def test_nobody_gets_in_without_the_password(cluster: Path) -> None:
     server = await embedded.start(cluster)
     assert server.password not in repr(server)

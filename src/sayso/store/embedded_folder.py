@@ -328,7 +328,7 @@ def configure(folder: Folder, sockets: Path) -> None:
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
         "cluster_name": "sayso",
-        "max_connections": "60",
+        "max_connections": "200",
         "shared_buffers": f"{_buffers()}MB",
         "dynamic_shared_memory_type": memory,
         "max_parallel_workers_per_gather": "0",
