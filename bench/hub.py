@@ -51,12 +51,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, worker: bool = True) -> AsyncIterator[Bench]:
-    """A hub with one web process on the data of a folder, until the block ends; its worker is a process of its own, as there are processors."""
+async def serving(folder: Path, *, worker: bool = True, processes: int = 1) -> AsyncIterator[Bench]:
+    """A hub with one or more web processes on the data of a folder, until the block ends; its worker is a process of its own."""
     port = free_port()
     env = {**os.environ, "SAYSO_DATA_DIR": str(folder), "SAYSO_WEBHOOK_ALLOW": "127.0.0.0/8", "SAYSO_PORT": str(port)}
     log = (folder / "serve.log").open("ab")
-    command = (sys.executable, "-m", "sayso", "serve", "--port", str(port), "--processes", "1", "--no-worker")
+    command = (sys.executable, "-m", "sayso", "serve", "--port", str(port), "--processes", str(processes), "--no-worker")
     process = await asyncio.create_subprocess_exec(*command, env=env, stdout=log, stderr=log)
     beside: list[asyncio.subprocess.Process] = []
     try:
