@@ -195,7 +195,14 @@ async def opt_outs(hub: Bench) -> list[Figure]:
     one = await in_turn(singles, lambda: pgbench(hub))
     many = await in_turn(batches, lambda: copy_rows(hub.dsn))
     return [
-        Figure("durable opt-outs/s over HTTP, 64 connections, a web process per processor", "pgbench single-row update, 8 clients", "0.25", "0.5", "×", *one),
+        Figure(
+            "durable opt-outs/s over HTTP, 64 connections, a web process per processor",
+            "pgbench single-row update, 8 clients",
+            "0.25",
+            "0.5",
+            "×",
+            *one,
+        ),
         Figure("durable opt-outs/s in batches of 1,000", "COPY of all the rows they write", "0.05", "0.2", "×", *many),
     ]
 
