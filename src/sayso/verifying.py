@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import uvloop
 
 from sayso import keys
 from sayso.contracts.book import Unavailable
@@ -132,7 +133,7 @@ def main() -> None:
     task = msgspec.json.decode(sys.stdin.readline(), type=Task)
     try:
         with uncollected():
-            _say(Report(found=asyncio.run(_checked(task))))
+            _say(Report(found=uvloop.run(_checked(task))))
     except Unavailable as failure:
         _say(Report(unavailable=str(failure)))
 

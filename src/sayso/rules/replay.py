@@ -190,9 +190,35 @@ class _Extra(NamedTuple):
 _NOTHING: Final = _Extra()
 
 
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """What nearly every x holds, in the order of the names; written again it gives the same bytes, or it is looked at closely."""
+
+    method: str = ""
+    new: str = ""
+    old: str = ""
+    other: str = ""
+    other_kind: str = ""
+    primary: Literal[0, 1] = 0
+    since: int = 0
+    until: int = 0
+
+
+_USUAL_READER: Final = msgspec.json.Decoder(_Usual)
+
+
 @lru_cache(maxsize=4_096)
 def _extra(raw: bytes) -> _Extra | None:
-    """The values of x; None where it is not as `build` writes it. Few differ much."""
+    """The values of x; None where it is not as `build` writes it. Few differ much, but each link names somebody else."""
+    try:
+        read = _USUAL_READER.decode(raw)
+    except msgspec.ValidationError:
+        return _unusual(raw)
+    if _WRITER.encode(read) != raw or raw == b"{}" or max(abs(read.since), abs(read.until)) >= _INT_END:
+        return _unusual(raw)
+    return _Extra(read.method, read.old, read.new, read.until, read.since, read.other, read.other_kind, read.primary == 1)
+
+
+def _unusual(raw: bytes) -> _Extra | None:
     x = _EXTRA_READER.decode(raw)
     names = list(x)
     shaped = (

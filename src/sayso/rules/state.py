@@ -114,6 +114,8 @@ def fold(state: State, entry: Entry) -> State:
     counts = entry.effect in ("applied", "unchanged", "superseded", "stored")
     if counts and entry.kind == "choice":
         return _with_choice(state, entry)
+    if counts and entry.kind == "link":
+        return _with_link(state, entry)
     after = _applied(state, entry) if counts else state
     moved = after is not state and _decisive(after) != _decisive(state)
     # Named one by one: replace() takes three times as long, and an audit folds every entry there is.
@@ -143,12 +145,6 @@ def _applied(state: State, entry: Entry) -> State:
         case "pause":
             brand = entry.scope.brand if entry.scope else "*"
             return state._replace(pauses=_greatest(state.pauses, brand, Pause(entry.ts, entry.until, entry.id)))
-        case "link":
-            link = Link(entry.other_kind, entry.ts if entry.primary else 0, entry.id)
-            known = state.links.get(entry.other)
-            if known is not None and (known.primary, known.entry) >= (link.primary, link.entry):
-                return state
-            return state._replace(links={**state.links, entry.other: link})
         case "place":
             place = Place(entry.ts, entry.new, entry.id)
             return state._replace(place=max(state.place, place) if state.place else place)
@@ -176,6 +172,18 @@ def _with_choice(state: State, entry: Entry) -> State:
     return State(
         strong, weak, left, state.blocks, state.soft, state.delivered, state.pauses, state.links, state.place, state.version + moved,
         state.length + 1, max(state.last_at, entry.at),
+    )  # fmt: skip
+
+
+def _with_link(state: State, entry: Entry) -> State:
+    """The state after a link, made at once: nearly everybody has one."""
+    link = Link(entry.other_kind, entry.ts if entry.primary else 0, entry.id)
+    known = state.links.get(entry.other)
+    moved = known is None or (known.primary, known.entry) < (link.primary, link.entry)
+    links = {**state.links, entry.other: link} if moved else state.links
+    return State(
+        state.strong, state.weak, state.left, state.blocks, state.soft, state.delivered, state.pauses, links, state.place,
+        state.version + moved, state.length + 1, max(state.last_at, entry.at),
     )  # fmt: skip
 
 

@@ -133,10 +133,11 @@ ORDER BY log_entry.seq;
 
 -- name: audit_entries
 -- Reads all entries of some shards (from $1 on, before $2) chain by chain, with their places and whether they wait for one.
+-- The shards are named for the places too: PostgreSQL would sort those of all shards otherwise.
 SELECT entry.shard, entry.id, entry.leaf, entry.sub, entry.ver, entry.at, entry.kind, entry.act, entry.brand, entry.channel,
        entry.category, entry.src, entry.effect, log_entry.log, log_entry.seq, to_sequence.id IS NOT NULL AS waits
 FROM entry
-LEFT JOIN log_entry ON log_entry.entry = entry.id AND log_entry.shard = entry.shard
+LEFT JOIN log_entry ON log_entry.entry = entry.id AND log_entry.shard = entry.shard AND log_entry.shard >= $1 AND log_entry.shard < $2
 LEFT JOIN to_sequence ON to_sequence.shard = entry.shard AND to_sequence.id = entry.id
 WHERE entry.shard >= $1 AND entry.shard < $2
 ORDER BY entry.shard, entry.sub, entry.ver;
