@@ -97,3 +97,18 @@ def test_a_column_that_differs_is_looked_at_closely(place: int) -> None:
     assert follow(Link(SUB, head=b"1" * 32), leaf, None, one, columns) is None
     assert follow(Link(SUB, act="erased"), leaf, None, one, columns) is None
     assert follow(Link(SUB, place=(0, 3)), leaf, (0, 3), one, columns) is None
+
+
+@pytest.mark.parametrize(
+    "x", ["{}", '{"primary":1,"method":"a"}', '{"method":"a","method":"a"}', '{"since":9223372036854775808}',
+          '{"until":-9223372036854775808}', '{"old":null}', '{"primary":true}', '{"method": "a"}', '{"since":1.0}'],
+)  # fmt: skip
+def test_an_extra_field_that_nobody_would_write_so_is_never_let_through(x: str) -> None:
+    entry = Entry(
+        uuid7_text(1_750_000_000_000_000, bytes(10), 10), SUB, "link", 1_750_000_000_000_000, 5, "tied", "api", "c:a", "c:a", "applied"
+    )
+    leaf = build(leaf_fields(entry, ver=1, prev="", commitment=""))
+    found = columns_of(leaf)
+    assert found is not None
+    assert follow(Link(SUB), leaf, None, *found) is not None
+    assert follow(Link(SUB), leaf[:-1] + b',"x":%s}' % x.encode(), None, *found) is None
