@@ -157,7 +157,8 @@ class _Run:
         if self.chunk is None:
             return None
         asked = self.chunk.asked
-        self._hit(asked.append_column("n", pa.array(range(asked.num_rows), pa.int32())))
+        numbers = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int32()), asked.num_rows), start=-1)
+        self._hit(asked.append_column("n", numbers))
         self._tell()
         self.ids = self.database.sql(OUTCOMES).to_arrow_table().column("id").combine_chunks()
         rows = self.database.execute(UNTOLD).fetchall() if self.ids.null_count else []
