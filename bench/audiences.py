@@ -13,6 +13,7 @@ from bench.figures import Figure, in_turn
 from bench.hub import Bench
 from bench.people import address_of
 from sayso.audience_wiring import screening_of
+from sayso.commands.frame import seldom_collected
 from sayso.contracts.audience import Audience
 from sayso.flows.screen import Caller, screen
 from sayso.opening import opened
@@ -68,8 +69,9 @@ async def screening(hub: Bench, people: int) -> list[Figure]:
             await asyncio.to_thread(_join, asked, known, told)
             return people / (time.perf_counter() - start)
 
-        await ours()  # makes the snapshot, which is kept from then on
-        mine, other = await in_turn(ours, bare)
+        with seldom_collected():  # as `sayso screen` does
+            await ours()  # makes the snapshot, which is kept from then on
+            mine, other = await in_turn(ours, bare)
     for one in (asked, known, told):
         one.unlink()
     name = f"audience rows/s from Parquet, {people:,} × {people:,}"

@@ -208,8 +208,8 @@ def _parquet(path: Path, channel: str) -> Opened:
 
 def _at_once(told: pq.FileMetaData) -> int:
     """Rows of a Parquet file that are read at once: fewer where they are wide."""
-    size = sum(told.row_group(n).total_byte_size for n in range(told.num_row_groups))
-    return max(TEXT_ROWS, min(TABLE_ROWS, TABLE_BYTES * told.num_rows // max(size, 1)))
+    size = sum(int(told.row_group(n).total_byte_size) for n in range(told.num_row_groups))
+    return max(TEXT_ROWS, min(TABLE_ROWS, TABLE_BYTES * int(told.num_rows) // max(size, 1)))
 
 
 def _arrow(path: Path, channel: str) -> Opened:

@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 failed, or found unsound; 2 used wrongly, or (dry runs) changes are pending; 130 interrupted.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,8 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 CHECK_SECONDS: Final = 5.0
 """How long a command waits for a check: nobody sends mail while it waits, so it may be longer than a hub's."""
+SELDOM: Final = (50_000, 20, 100)
+"""Objects between two looks for garbage in circles."""
 
 
 class Failed(Exception):
@@ -95,6 +98,17 @@ def tell(failed: Failed, as_json: bool) -> None:
     for name, text in (("where:", failed.where), ("fix:  ", failed.fix)):
         if text:
             console.print(f"  {name} {text}", markup=False)
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Looks for garbage seldom until the block ends: whoever reads millions of rows makes many objects, and no circles."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def settings() -> Settings:

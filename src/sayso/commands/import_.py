@@ -1,7 +1,6 @@
 """`sayso import`: brings in the opt-outs that another system holds."""
 
 import asyncio
-import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from sayso.commands.csv_file import BadFile, CsvFile, Numbered, Shape, reading
-from sayso.commands.frame import FAILED, PENDING, USAGE, Failed, hub, run
+from sayso.commands.frame import FAILED, PENDING, USAGE, Failed, hub, run, seldom_collected
 from sayso.commands.output import AsJson, err, out, print_json, printable, table
 from sayso.commands.progress import Tell, progress
 from sayso.commands.rejects import Rejects
@@ -31,8 +30,6 @@ SLICE: Final = 100
 """The same while somebody does: a short piece of work and a rest as long, so that no check waits for a long one."""
 NICER: Final = 10
 """How much an import stands back behind the web processes of the same machine (nice)."""
-SELDOM: Final = (50_000, 20, 100)
-"""Objects between two looks for garbage in circles: a row of a list makes many objects and no circles."""
 TOLD_EVERY: Final = 2_000
 """Rows between two words about the progress, at least."""
 TRIES: Final = 5
@@ -103,13 +100,12 @@ async def _import(
 ) -> Report:  # fmt: skip
     if not opt_outs:
         raise Failed("say what the rows are", where="--opt-outs", fix=f"sayso import {file} --opt-outs", code=USAGE)
-    gc.set_threshold(*SELDOM)
     wanted = Wanted(
         file, dry, dict(_pair(one) for one in column), _channel(channel), category, _brand(brand), _country(country), source[:NAME_LENGTH],
         rejected or file.with_name(f"{file.stem}.rejected.csv"),
     )  # fmt: skip
     try:
-        with reading(file) as csv_file:
+        with reading(file) as csv_file, seldom_collected():
             async with hub(nice=NICER) as parts:
                 with closing(Rejects(None if dry else wanted.rejected)) as rejects, progress(f"importing {file.name}") as tell:
                     return await _all(wanted, csv_file, rejects, tell, parts)

@@ -8,7 +8,7 @@ import typer
 
 from sayso.audience_wiring import screening_of
 from sayso.commands.client import OPERATOR
-from sayso.commands.frame import USAGE, Failed, hub, run
+from sayso.commands.frame import USAGE, Failed, hub, run, seldom_collected
 from sayso.commands.output import AsJson, out, print_json, table
 from sayso.commands.progress import progress
 from sayso.contracts.audience import Audience, BadAudience, Form, Screened
@@ -61,7 +61,7 @@ async def _screen(file: Path, target: Path, category: str, channel: str, country
         screening.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             ask = ask_of(category, channel, brand if brand != "*" else None, country, ground.catalogue)
-            with progress(f"screening {file.name}") as tell:
+            with seldom_collected(), progress(f"screening {file.name}") as tell:
                 done = await screen(
                     Audience(file, part, form_out=form), ask, Caller(OPERATOR, OPERATOR, file.name), censuses=screening.censuses,
                     engine=screening.engine, book=parts.book, ground=ground,
