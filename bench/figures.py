@@ -95,17 +95,15 @@ async def single_checks(hub: Bench, people: int) -> list[Figure]:
     def asked(port: int) -> Callable[[], Awaitable[float]]:
         return lambda: load.throughput(port, PATH, token=hub.token, people=people, connections=CONNECTIONS)
 
-    async with peer("echo", str(ANSWER_BYTES)) as port:
-        ours, echo = await in_turn(asked(hub.port), asked(port))
     await _homemade_people(hub, people)
-    async with peer("usual", hub.dsn) as usual_port, peer("lean", hub.dsn) as lean_port:
-        again, usual, lean = await in_turn(asked(hub.port), asked(usual_port), asked(lean_port))
+    async with peer("echo", str(ANSWER_BYTES)) as echo_at, peer("usual", hub.dsn) as usual_at, peer("lean", hub.dsn) as lean_at:
+        ours, echo, usual, lean = await in_turn(*map(asked, (hub.port, echo_at, usual_at, lean_at)))
     name = "single checks/s over HTTP, one process, 64 connections, strong and logged"
     way = "FastAPI + SQLAlchemy ORM + PostgreSQL, no log"
     return [
         Figure(name, "raw ASGI echo of the same bytes", "0.25", "0.4", "×", ours, echo),
-        Figure("the same", f"{way}: caller, contact or address, choices", "8", "14", "×", again, usual),
-        Figure("the same", f"{way}: one row by its key, no caller", "–", "–", "×", again, lean),
+        Figure("the same", f"{way}: caller, contact or address, choices", "8", "14", "×", ours, usual),
+        Figure("the same", f"{way}: one row by its key, no caller", "–", "–", "×", ours, lean),
     ]
 
 
