@@ -6,7 +6,7 @@ import os
 import pytest
 
 from hub import PEPPER, Hub
-from sayso.contracts.book import Key
+from sayso.contracts.book import Key, Unavailable
 from sayso.flows.check import Question, check
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.gate import Ask
@@ -28,6 +28,23 @@ async def test_a_warm_gatehouse_has_connected_and_has_logged_nothing(hub: Hub, d
     assert pool.get_size() == BATCHES
     await gatehouse.close()
     await pool.close()
+
+
+async def test_getting_ready_in_vain_spoils_no_connection(hub: Hub, database: str) -> None:
+    pool = await open_pool(database, size=BATCHES)
+    gatehouse = PostgresGatehouse(pool, PEPPER, os.urandom)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
+    await hub.pool.execute("ALTER TABLE verdict_batch RENAME TO elsewhere")
+    with pytest.raises(Unavailable):
+        await gatehouse.warm()
+    await hub.pool.execute("ALTER TABLE elsewhere RENAME TO verdict_batch")
+    for _ in range(2 * BATCHES):
+        [(found, _)] = await check([ASKED], gatehouse=gatehouse, ground=hub.ground)
+        assert found is not None
+    await gatehouse.close()
+    await pool.close()
+    assert complaints == []
 
 
 @pytest.mark.feature("R1")

@@ -125,9 +125,11 @@ class PostgresGatehouse:
         async with borrowed(self._pool) as connection:
             turn = connection.transaction()
             await turn.start()
-            now, _ = await self._found(connection, [])
-            await self._keep(connection, now, [])
-            await turn.rollback()
+            try:
+                now, _ = await self._found(connection, [])
+                await self._keep(connection, now, [])
+            finally:
+                await turn.rollback()  # the pool would do it too, and complain that it had to
 
     async def logged(self, check: UUID) -> Logged | None:
         """A verdict that was given before, or None."""
