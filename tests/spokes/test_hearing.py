@@ -12,6 +12,7 @@ from sayso.flows.hearsay import words_of
 from sayso.opening import microseconds
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.statements import Block, Choose, Happen
+from sayso.rules.times import format_time
 from sayso.rules.words import Scope
 from sayso.store.inbox import PostgresInbox
 from sayso.testing.fake_mailchimp import form
@@ -149,6 +150,40 @@ async def test_a_granted_connection_may_bring_people_back(town: Town) -> None:
     assert (await town.hook(source, *sendgrid.signed([back])))[1]["recorded"] == 1
     shown = await town.ok("GET", "/api/v2/contacts/c-1/email_preferences", scopes="email_preferences")
     assert shown["email_pref_promotional"] == "opted_in"
+
+
+@pytest.mark.feature("D8")
+@pytest.mark.parametrize(
+    ("microsecond", "stands"), [(0, "opted_out"), (300_000, "opted_out"), (999_999, "opted_out"), (1_000_000, "opted_in")]
+)
+@pytest.mark.parametrize("vendor", ["sendgrid", "mailchimp"])
+async def test_a_vendors_whole_second_never_loses_an_opt_out(quiet_town: Town, vendor: str, microsecond: int, stands: str) -> None:
+    """She switches it on here, and clicks unsubscribe there within the same second, which the vendor cuts off."""
+    second = microseconds() // 1_000_000 - 60
+    yes = {"occurred_at": format_time(second * 1_000_000 + microsecond), "email_pref_update_source": "preference_center"}
+    await quiet_town.say("c-1", {"email": ADA, "email_pref_promotional": "opted_in", **yes})
+    if vendor == "sendgrid":
+        fake, source = await quiet_town.sendgrid()
+        left = {"email": ADA, "event": "group_unsubscribe", "asm_group_id": 101, "sg_event_id": "e-7", "timestamp": second}
+        assert (await quiet_town.hook(source, *fake.signed([left])))[1]["recorded"] == 1
+    else:
+        _, source = await quiet_town.mailchimp(category="promotional")
+        fired = format_time(second * 1_000_000).replace("T", " ").removesuffix("Z")
+        left = {"type": "unsubscribe", "fired_at": fired, "data[email]": ADA, "data[campaign_id]": "4f2"}
+        assert (await quiet_town.hook(source, (), form(left), "?secret=s3cret"))[1]["recorded"] == 1
+    shown = await quiet_town.ok("GET", "/api/v2/contacts/c-1/email_preferences", scopes="email_preferences")
+    assert shown["email_pref_promotional"] == stands
+
+
+async def test_a_vendors_whole_second_lifts_no_later_opt_out(quiet_town: Town) -> None:
+    sendgrid, source = await quiet_town.sendgrid(grants_opt_in=True)
+    second = microseconds() // 1_000_000 - 60
+    no = {"occurred_at": format_time(second * 1_000_000 + 1), "email_pref_update_source": "preference_center"}
+    await quiet_town.say("c-1", {"email": ADA, "email_pref_promotional": "opted_out", **no})
+    back = {"email": ADA, "event": "group_resubscribe", "asm_group_id": 101, "sg_event_id": "e-8", "timestamp": second}
+    assert (await quiet_town.hook(source, *sendgrid.signed([back])))[1]["recorded"] == 1
+    shown = await quiet_town.ok("GET", "/api/v2/contacts/c-1/email_preferences", scopes="email_preferences")
+    assert shown["email_pref_promotional"] == "opted_out"
 
 
 async def test_pulled_facts_are_recorded_once_and_the_cursor_moves(town: Town) -> None:

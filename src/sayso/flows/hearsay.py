@@ -10,11 +10,13 @@ from sayso.flows.record import Said, key_of
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.statements import Block, Choose, Happen, Voice, Word
 from sayso.rules.subjects import parse_address, parse_contact_id
+from sayso.rules.times import SECOND
 from sayso.rules.words import ANY, CHANNELS, Scope
 
 GRANT: Final = "grants_opt_in"
 """The setting of a connection that lets its explicit opt-ins answer opt-outs; absent is never permission."""
 NAME_LENGTH: Final = 64
+_RESTRICTING: Final = ("opt_out", "complaint", "hard_bounce", "soft_bounce")
 _HAPPENED: Final = {"delivered": "delivered", "open": "open", "click": "click", "hard_bounce": "bounce", "soft_bounce": "bounce"}
 
 
@@ -42,11 +44,22 @@ def said_of(fact: Heard, connection: Connection, ground: Ground, *, seen: str) -
         contact=contact,
         address=address,
         ties=((address, False),) if contact and address else (),
-        given_ts=fact.ts,
+        given_ts=_said_at(fact),
         personal=_personal(fact, connection),
         origin=str(connection.id),
         seen=seen,
     )
+
+
+def _said_at(fact: Heard) -> int | None:
+    """The latest moment that the vendor's time allows for what restricts, as it gave it for all else (ADR 0023).
+
+    A time in whole seconds has lost its fraction: without this, somebody who says yes here and clicks unsubscribe there within one
+    second would have said no before yes. A time that is not here yet counts as now, like every other.
+    """
+    if fact.ts is None or fact.ts % SECOND or fact.kind not in _RESTRICTING:
+        return fact.ts
+    return fact.ts + SECOND - 1
 
 
 def words_of(fact: Heard, brand: str, catalogue: Catalogue) -> tuple[Word, ...]:
