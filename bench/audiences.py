@@ -57,7 +57,7 @@ async def screening(hub: Bench, people: int) -> list[Figure]:
             start = time.perf_counter()
             done = await screen(
                 Audience(asked, told, form_out="parquet"), ask, Caller("operator", "operator", "bench"), censuses=wired.censuses,
-                engine=wired.engine, book=parts.book, ground=ground, tell=lambda *_: None,
+                engine=wired.engine, book=parts.book, ground=ground, crew=wired.crew,
             )  # fmt: skip
             taken = time.perf_counter() - start
             if done.totals.rows != people:

@@ -12,12 +12,13 @@ from bench.figures import Figure, in_turn
 from bench.hub import Bench
 from sayso import keys
 from sayso.anchor import AnchorFolder
+from sayso.crews import uncollected
 from sayso.flows.verify import verify
 from sayso.rules.notes import key_of
 from sayso.store.ledger import PostgresLog
 from sayso.store.pool import open_pool
 from sayso.store.vault import Vault
-from sayso.verifying import crew, uncollected
+from sayso.verifying import crew
 
 Timed = Callable[[str], AbstractContextManager[None]]
 BARE_SECONDS = 1.5
@@ -38,7 +39,8 @@ async def verifying(hub: Bench, entries: int, timed: Timed) -> list[Figure]:
     async def run(*, tree_only: bool) -> float:
         start = time.perf_counter()
         with uncollected():
-            async with PostgresLog(pool).audit() as audit, crew(audit, hub.dsn, hub.folder) as chains:
+            async with PostgresLog(pool).audit() as audit:
+                chains = await crew(audit, hub.dsn, hub.folder)
                 found = await verify(
                     audit=audit, anchor=AnchorFolder.of(hub.folder, own.ledger_name), key=key, details=audit.details(vault),
                     tree_only=tree_only, chains=chains,

@@ -15,7 +15,7 @@ from sayso.audience.rows import ASKED
 from sayso.contracts.audience import Known
 from sayso.contracts.gatehouse import Found
 from sayso.flows.check import Question, people_of
-from sayso.flows.refresh import SOMEBODY, _line
+from sayso.flows.profile import SOMEBODY, profile
 from sayso.rules.audience import Answer, Seen, from_json, nobody, probes, recipe_of, shadows, stranger, to_json, told
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.gate import Ask, Person, may_send
@@ -93,7 +93,7 @@ def agree(crowd: Crowd, asks: list[Ask], default: str | None, seen: Seen) -> Non
     known = {one.sub: Known(one.sub.encode(), Row(one.sub, one.kind, one.state)) for one in crowd.subjects.values()}
     rows = {sub: one.row for sub, one in known.items()}
     for one in known.values():
-        line = _line(one, known, Found(None, None, (), rows), RECIPE, NOW, seen)
+        [line] = profile([one], known, RECIPE, NOW, seen)
         again = from_json(to_json(line.profile))
         assert again == line.profile
         for ask in asks:

@@ -1,18 +1,20 @@
 """The snapshot keeps up: what changed is laid over it or written into it, and what cannot be trusted is made anew."""
 
 import os
+import random
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from crowd import Crowd, settle
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub import PEPPER, Hub, api
 from sayso.anchor import AnchorFolder
 from sayso.audience.joined import DuckEngine
-from sayso.audience.kept import NAMES
+from sayso.audience.kept import NAMES, read
 from sayso.contracts.audience import Audience, BadAudience, Screened
 from sayso.contracts.book import Key, Unavailable
 from sayso.contracts.ground import Ground
@@ -27,6 +29,7 @@ from sayso.rules.statements import Choose
 from sayso.rules.words import Scope
 from sayso.store.ledger import PostgresLog
 from sayso.store.snapshot import PostgresCensuses
+from sayso.surveying import crew_of
 
 PROMO = Scope("*", "email", "promotional")
 
@@ -123,6 +126,40 @@ async def test_a_state_that_cannot_be_read_lets_nobody_be_screened(bench: Bench)
     await bench.hub.pool.execute("UPDATE subject SET state = 'x'")
     with pytest.raises(Unavailable, match="cannot be read"):
         await bench.screen("ada@example.com")
+
+
+async def test_several_processes_say_of_everybody_what_one_says(hub: Hub, database: str, tmp_path: Path) -> None:
+    crowd = Crowd(random.Random("a crew"))
+    crowd.grow(400)
+    await settle(database, crowd)
+    told = []
+    for name, crew in (("alone", None), ("together", crew_of(database, tmp_path / "together", processes=3))):
+        engine = DuckEngine(tmp_path / name, tmp_path, PEPPER)
+        async with PostgresCensuses(hub.pool, PEPPER).opened() as census:
+            fresh = await refresh(census=census, engine=engine, ground=hub.ground, crew=crew)
+        assert fresh.rebuilt and fresh.stand.subjects == len(crowd.subjects)
+        held = read(tmp_path / name)
+        assert held is not None
+        told.append({row.pop("k"): {**row, "profile": held.profiles[row["profile"]]} for row in pq.read_table(held.people).to_pylist()})
+    assert told[0] == told[1]
+    left = sorted(place.suffix for place in (tmp_path / "together").iterdir())
+    assert left == [".json", ".json", ".parquet"], "no piece is left behind"
+
+
+async def test_a_crew_that_cannot_read_the_store_makes_no_snapshot(bench: Bench) -> None:
+    crew = crew_of("postgresql://nobody@127.0.0.1:1/none", bench.folder / "snapshot", processes=2)
+    async with PostgresCensuses(bench.hub.pool, PEPPER).opened() as census:
+        with pytest.raises(Unavailable):
+            await refresh(census=census, engine=bench.engine, ground=bench.hub.ground, crew=crew)
+    assert bench.engine.stand() is None
+
+
+async def test_few_are_read_by_one_process_alone(bench: Bench) -> None:
+    crew = crew_of("postgresql://nobody@127.0.0.1:1/none", bench.folder / "snapshot")
+    await bench.out("ada@example.com")
+    async with PostgresCensuses(bench.hub.pool, PEPPER).opened() as census:
+        fresh = await refresh(census=census, engine=bench.engine, ground=bench.hub.ground, crew=crew)
+    assert fresh.stand.subjects == 1
 
 
 async def test_nothing_is_screened_while_the_store_is_doubted(bench: Bench) -> None:

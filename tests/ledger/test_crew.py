@@ -15,7 +15,8 @@ pytestmark = pytest.mark.feature("S9", "Q3")
 
 
 async def together(ledger: Ledger, dsn: str, folder: Path) -> Verified:
-    async with ledger.log.audit() as audit, crew(audit, dsn, folder, processes=2) as chains:
+    async with ledger.log.audit() as audit:
+        chains = await crew(audit, dsn, folder, processes=2)
         assert chains is not None
         return await verify(audit=audit, anchor=ledger.anchor, key=ledger.key, chains=chains)
 
@@ -49,7 +50,5 @@ async def test_processes_that_cannot_reach_the_store_prove_nothing(module_databa
 
 
 async def test_a_short_ledger_needs_no_other_processes(module_database: str, tmp_path: Path) -> None:
-    async with (
-        opened_ledger(module_database, tmp_path) as ledger, ledger.log.audit() as audit, crew(audit, module_database, tmp_path) as chains
-    ):  # fmt: skip
-        assert chains is None
+    async with opened_ledger(module_database, tmp_path) as ledger, ledger.log.audit() as audit:
+        assert await crew(audit, module_database, tmp_path) is None

@@ -33,6 +33,8 @@ LINES: Final = pa.schema(
     [("k", pa.binary(KEY_BYTES)), ("owner", pa.binary(KEY_BYTES)), ("owners", pa.uint8()), ("profile", pa.int32()), ("shadow", pa.bool_())]
 )
 _MANY: Final = 255
+PIECE_ROWS: Final = 100_000
+"""Subjects of a piece that are taken at a time."""
 ABANDONED: Final = 86_400.0
 """Seconds after which a snapshot that nobody finished is removed."""
 
@@ -109,6 +111,27 @@ class FolderDraft:
             self._file.write_table(self._interned.table(lines))
             self._rows += len(lines)
 
+    def leave(self) -> str:
+        """Ends it as a piece that another draft takes."""
+        assert self._file is not None  # left once
+        self._file.close()
+        self._file = None
+        _piece(self._place).write_text(json.dumps([to_json(one) for one in self._interned.all], separators=(",", ":")), encoding="utf-8")
+        return self._name
+
+    def take(self, piece: str) -> None:
+        """Takes the subjects of a piece, their profiles under the numbers that they have here."""
+        assert self._file is not None  # nothing is taken after it was kept
+        place = self._folder / f"{piece}.new"
+        numbers = pa.array([self._interned.number(from_json(one)) for one in json.loads(_piece(place).read_bytes())], pa.int32())
+        at = LINES.get_field_index("profile")
+        with pq.ParquetFile(place) as file:
+            for batch in file.iter_batches(batch_size=PIECE_ROWS):
+                self._file.write_batch(batch.set_column(at, LINES.field(at), numbers.take(batch.column(at))))
+                self._rows += batch.num_rows
+        for part in (place, _piece(place)):
+            part.unlink()
+
     def keep(self, recipe: str, revision: Revision) -> Stand:
         """Puts the snapshot in force."""
         assert self._file is not None  # kept once
@@ -133,11 +156,11 @@ class FolderDraft:
         return stand
 
     def close(self) -> None:
-        """Throws away what was not kept."""
+        """Throws away what was neither kept nor left."""
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._place.unlink(missing_ok=True)
+            self._place.unlink(missing_ok=True)
 
     def _merge(self, base: Path) -> None:
         """Adds to the new lines those of the old snapshot that they do not replace."""
@@ -151,7 +174,7 @@ class FolderDraft:
 
     def _forget(self) -> None:
         """Removes all but the newest snapshots, and what processes that were killed left."""
-        for left in (*self._folder.glob("*.new"), *self._folder.glob("*.whole"), *self._folder.glob("*.name")):
+        for left in [left for kind in ("new", "piece", "whole", "name") for left in self._folder.glob(f"*.{kind}")]:
             with suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > ABANDONED:
                     left.unlink()
@@ -160,6 +183,11 @@ class FolderDraft:
             for old in (place, place.with_suffix(".json")):
                 with suppress(FileNotFoundError):
                     old.unlink()
+
+
+def _piece(place: Path) -> Path:
+    """Where the profiles of a piece stand, beside its subjects."""
+    return place.with_suffix(".piece")
 
 
 def _quoted(place: Path) -> str:

@@ -64,7 +64,7 @@ async def _screen(file: Path, target: Path, category: str, channel: str, country
             with seldom_collected(), progress(f"screening {file.name}") as tell:
                 done = await screen(
                     Audience(file, part, form_out=form), ask, Caller(OPERATOR, OPERATOR, file.name), censuses=screening.censuses,
-                    engine=screening.engine, book=parts.book, ground=ground,
+                    engine=screening.engine, book=parts.book, ground=ground, crew=screening.crew,
                     tell=lambda read, size, asked: tell(read, size, asked_of_the_gate=asked),
                 )  # fmt: skip
             part.replace(target)

@@ -8,9 +8,10 @@ from sayso.commands.frame import FAILED, hub, run
 from sayso.commands.output import AsJson, out, print_json
 from sayso.commands.progress import progress
 from sayso.contracts.verified import Problem, Verified
+from sayso.crews import uncollected
 from sayso.flows.verify_logs import Checked, verify_logs
 from sayso.rules.notes import key_of, key_text
-from sayso.verifying import crew, uncollected
+from sayso.verifying import crew
 
 SHOWN = 20
 
@@ -42,7 +43,8 @@ async def _verify(tree_only: bool) -> tuple[list[Checked], str]:
     async with hub() as parts:
         private = parts.keys.ledger_key
         with progress("verifying the ledger") as tell, uncollected():
-            async with parts.log.audit() as audit, crew(audit, parts.dsn, parts.settings.data_dir) as chains:
+            async with parts.log.audit() as audit:
+                chains = await crew(audit, parts.dsn, parts.settings.data_dir)
                 checked = await verify_logs(
                     audit_of=audit.number, anchor_of=parts.anchor_of, key_of=lambda origin: key_of(origin, private),
                     name=parts.keys.ledger_name, details=audit.details(parts.tools.vault), progress=tell, tree_only=tree_only, chains=chains,

@@ -4,14 +4,14 @@ The *census* is the store seen at one moment: everything in a screening is read 
 *engine* keeps the decision snapshot (profiles by subject, no personal data) and puts rows against it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from sayso.contracts.gatehouse import Found, Wanted
-from sayso.rules.audience import Answer, Profile
+from sayso.rules.audience import Answer, Profile, Recipe
 from sayso.rules.gate import Ask
 from sayso.rules.statements import Row
 from sayso.rules.subjects import Address
@@ -113,11 +113,14 @@ class Census(Protocol):
     def revision(self) -> Revision:
         """The moment."""
 
+    async def shared(self) -> str:
+        """What other processes see the same by, as long as this census lasts."""
+
     async def entry_at(self, place: int) -> str:
         """The id of the entry at a place of the log; "" when there is none."""
 
-    def everybody(self) -> AsyncIterator[tuple[Sequence[Known], Mapping[str, Known]]]:
-        """All contacts and addresses in batches, each with everything its members are linked to within two steps, by pseudonym."""
+    def everybody(self, shards: range) -> AsyncIterator[tuple[Sequence[Known], Mapping[str, Known]]]:
+        """All contacts and addresses of these shards in batches, each with everything its members are linked to within two steps, by pseudonym."""
 
     def changed(self, since: int) -> AsyncIterator[tuple[Sequence[Known], Mapping[str, Known]]]:
         """Those whose profile may have changed by entries that got their place in the log at `since` or later, or have none yet."""
@@ -145,11 +148,21 @@ class Draft(Protocol):
     def add(self, lines: Sequence[Line]) -> None:
         """Takes more subjects."""
 
+    def leave(self) -> str:
+        """Ends it as a piece that another draft in the same folder takes; its name."""
+
+    def take(self, piece: str) -> None:
+        """Takes the subjects of a piece. Raises OSError and ValueError where it cannot be read."""
+
     def keep(self, recipe: str, revision: Revision) -> Stand:
         """Puts the snapshot in force, whole or not at all."""
 
     def close(self) -> None:
         """Throws away what was not kept."""
+
+
+Crew = Callable[[Census, Recipe], Awaitable[Sequence[str]]]
+"""Reads everybody with several processes: the pieces that each of them left; none where one process alone is as quick. Raises Unavailable."""
 
 
 class Run(Protocol):

@@ -1,25 +1,17 @@
 """Refresh: brings the decision snapshot up to a census: whole where there is none that fits, else by what changed since."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-from sayso.contracts.audience import Census, Draft, Engine, Known, Line, Stand
-from sayso.contracts.book import Key
-from sayso.contracts.gatehouse import Found
+from sayso.contracts.audience import Census, Crew, Draft, Engine, Line, Stand
 from sayso.contracts.ground import Ground
-from sayso.flows.check import Question, people_of
-from sayso.rules.audience import Profile, Recipe, Seen, channels_of, nobody, reach_of, recipe_of, shadows, stranger, united
-from sayso.rules.gate import Ask
-from sayso.rules.subjects import ADDRESS_KIND, CONTACT, Address
-from sayso.rules.words import CHANNELS
+from sayso.flows.profile import profile
+from sayso.flows.survey import survey
+from sayso.rules.audience import Recipe, Seen, fixed, recipe_of
 
 OVERLAY: Final = 20_000
 """Subjects that may have changed before a new snapshot is written; fewer are laid over the kept one."""
-SOMEBODY: Final = Key(CONTACT, "")
-"""Says to a question that it names a contact; which one, the rows say."""
 SHARE: Final = 3
 """More than one changed entry for this many subjects, and reading everybody is quicker than reading who changed."""
 
@@ -33,22 +25,25 @@ class Fresh:
     rebuilt: bool
 
 
-async def refresh(*, census: Census, engine: Engine, ground: Ground) -> Fresh:
-    """The snapshot as of this census. Raises Unavailable, and OSError where the data folder cannot be written."""
+async def refresh(*, census: Census, engine: Engine, ground: Ground, crew: Crew | None = None) -> Fresh:
+    """The snapshot as of this census. Raises Unavailable, and OSError where the data folder cannot be written.
+
+    Where everybody has to be read, a `crew` does it with several processes.
+    """
     recipe = recipe_of(ground.catalogue, ground.window)
     stand = await asyncio.to_thread(engine.stand)
     if stand is None or not await _is_of(stand, recipe, census):
-        return await _rebuilt(recipe, census, engine)
+        return await _rebuilt(recipe, census, engine, crew)
     if (census.revision.log_size - stand.revision.log_size) * SHARE > max(stand.subjects, OVERLAY):
-        return await _rebuilt(recipe, census, engine)
+        return await _rebuilt(recipe, census, engine, crew)
     changed: list[Line] = []
     seen: Seen = {}
     draft: Draft | None = None
     try:
         async for members, everybody in census.changed(stand.revision.log_size):
-            changed += await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
+            changed += await asyncio.to_thread(profile, members, everybody, recipe, census.revision.at, seen)
             if draft is None and len(changed) > OVERLAY:
-                draft = await asyncio.to_thread(engine.draft, _fixed(recipe), stand)
+                draft = await asyncio.to_thread(engine.draft, fixed(recipe), stand)
             if draft is not None:
                 await asyncio.to_thread(draft.add, changed)
                 changed = []
@@ -66,7 +61,7 @@ async def limited(back: int, *, census: Census, ground: Ground) -> list[Line]:
     lines: list[Line] = []
     seen: Seen = {}
     async for members, everybody in census.spenders(since):
-        told = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
+        told = await asyncio.to_thread(profile, members, everybody, recipe, census.revision.at, seen)
         lines += [line._replace(profile=()) for line in told]
     return lines + [Line(one, b"", 0, (), shadow=False) for one in await census.unseen_spenders(since)]
 
@@ -79,52 +74,14 @@ async def _is_of(stand: Stand, recipe: Recipe, census: Census) -> bool:
     return size == 0 or await census.entry_at(size - 1) == stand.revision.head
 
 
-async def _rebuilt(recipe: Recipe, census: Census, engine: Engine) -> Fresh:
-    draft = await asyncio.to_thread(engine.draft, _fixed(recipe), None)
-    seen: Seen = {}
+async def _rebuilt(recipe: Recipe, census: Census, engine: Engine, crew: Crew | None) -> Fresh:
+    pieces = await crew(census, recipe) if crew else ()
+    draft = await asyncio.to_thread(engine.draft, fixed(recipe), None)
     try:
-        async for members, everybody in census.everybody():
-            lines = await asyncio.to_thread(_lines, members, everybody, recipe, census.revision.at, seen)
-            await asyncio.to_thread(draft.add, lines)
+        for piece in pieces:
+            await asyncio.to_thread(draft.take, piece)
+        if not pieces:
+            await survey(census=census, recipe=recipe, draft=draft)
         return Fresh(await asyncio.to_thread(draft.keep, recipe.key(), census.revision), (), rebuilt=True)
     finally:
         await asyncio.to_thread(draft.close)
-
-
-def _fixed(recipe: Recipe) -> tuple[Profile, Profile, Profile]:
-    return nobody(recipe), stranger(recipe), ()
-
-
-def _lines(members: Sequence[Known], everybody: Mapping[str, Known], recipe: Recipe, now: int, seen: Seen) -> list[Line]:
-    rows = {sub: known.row for sub, known in everybody.items()}
-    return [_line(known, everybody, Found(None, None, (), rows), recipe, now, seen) for known in members]
-
-
-def _line(known: Known, everybody: Mapping[str, Known], found: Found, recipe: Recipe, now: int, seen: Seen) -> Line:
-    """What the snapshot says about one subject: the gate's answers to every question that names it alone."""
-    row = known.row
-    if row.kind == CONTACT:
-        alone = Found(row, None, (), found.linked)
-        asked = _asked(frozenset([link.kind for link in row.state.links.values()]))
-        profile = united([reach_of(named, people_of(question, alone)[0], recipe, now, seen) for named, question in asked])
-        return Line(known.id, b"", 0, profile, shadow=False)
-    channels = channels_of(row.kind)
-    people_there = people_of(_at(row.kind), Found(None, row, (), found.linked))
-    owners = [everybody[sub].id for sub, link in row.state.links.items() if link.kind == CONTACT and sub in everybody]
-    profile = united([reach_of(channels, person, recipe, now, seen) for person in people_there])
-    return Line(known.id, owners[0] if len(owners) == 1 else b"", len(owners), profile, shadows(row.state))
-
-
-@lru_cache(maxsize=64)
-def _asked(kinds: frozenset[str]) -> tuple[tuple[tuple[str], Question], ...]:
-    """The questions about a contact with addresses of these kinds that names nothing else: each channel reached, and one that is not ("")."""
-    reached = [channel for channel in CHANNELS if ADDRESS_KIND[channel] in kinds]
-    elsewhere = [channel for channel in CHANNELS if channel not in reached][:1]
-    named = [(channel, (channel,)) for channel in reached] + [(channel, ("",)) for channel in elsewhere]
-    return tuple((name, Question(Ask(channel, None), SOMEBODY, None)) for channel, name in named)
-
-
-@lru_cache(maxsize=16)
-def _at(kind: str) -> Question:
-    """The question about an address of this kind that names nothing else."""
-    return Question(Ask(channels_of(kind)[0], None), None, Address(kind, "", ""))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.contracts.audience import Audience, Census, Censuses, Engine, Named, Revision, Run, Screened, Totals
+from sayso.contracts.audience import Audience, Census, Censuses, Crew, Engine, Named, Revision, Run, Screened, Totals
 from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.gatehouse import Wanted
 from sayso.contracts.ground import Ground
@@ -38,7 +38,7 @@ class Caller:
 
 async def screen(
     audience: Audience, ask: Ask, caller: Caller, *, censuses: Censuses, engine: Engine, book: Book, ground: Ground,
-    tell: Tell = lambda _done, _total, _asked: None,
+    crew: Crew | None = None, tell: Tell = lambda _done, _total, _asked: None,
 ) -> Screened:  # fmt: skip
     """The audience in `audience.target`, row for row: the same rows in the same order with `allowed` and `reason`.
 
@@ -46,7 +46,7 @@ async def screen(
     that cannot be read gives nothing at all. Written to the ledger before it is returned. Raises BadAudience, Unavailable and OSError.
     """
     async with censuses.opened() as census:
-        fresh = await refresh(census=census, engine=engine, ground=ground)
+        fresh = await refresh(census=census, engine=engine, ground=ground, crew=crew)
         held = await limited(back, census=census, ground=ground) if (back := _back(ask, ground)) else []
         changed = [*({line.id: line for line in (*fresh.changed, *held)}).values()]
         run = await asyncio.to_thread(engine.begin, audience, ask, fresh.stand, changed, ground.default_country)

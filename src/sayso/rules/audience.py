@@ -93,6 +93,11 @@ def recipe_of(catalogue: Catalogue, window: int) -> Recipe:
     return Recipe(catalogue.refusable, window)
 
 
+def fixed(recipe: Recipe) -> tuple[Profile, Profile, Profile]:
+    """The profiles that every snapshot begins with, in their places: of nobody, of a stranger, and the empty one."""
+    return nobody(recipe), stranger(recipe), ()
+
+
 @lru_cache(maxsize=16)
 def channels_of(kind: str) -> tuple[str, ...]:
     """The channels that an address of this kind serves."""

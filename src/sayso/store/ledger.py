@@ -1,6 +1,5 @@
 """The ledger in PostgreSQL: the log's turns, reading it, and the audit's one consistent view (contracts/ledger.py)."""
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import asyncpg
 from sayso.contracts.ledger import ALL_SHARDS, Kept, LedgerDamaged, Placed, Places, Signed, Stored, Turn, Waiting
 from sayso.rules.tiles import WIDTH, TileKey
 from sayso.store.details import PostgresDetails
-from sayso.store.pool import borrowed
+from sayso.store.pool import borrowed, see_the_same
 from sayso.store.queries import QUERIES
 from sayso.store.vault import Vault
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _LOCK_CLASS = 0x5A59
 """Sayso's number among advisory locks of two integers; the second one is the log."""
 _AUDIT_ROWS = 16 * WIDTH
-_SNAPSHOT = re.compile("[^0-9A-F-]")
 _AUDIT_SECONDS = 3_600.0
 """How long one step of an audit may take: the first one sorts everything."""
 
@@ -101,7 +99,7 @@ class PostgresLog:
         """
         async with borrowed(self.pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             if snapshot:
-                await connection.execute(f"SET TRANSACTION SNAPSHOT '{_SNAPSHOT.sub('', snapshot)}'")
+                await connection.execute(see_the_same(snapshot))
             await connection.execute(QUERIES["audit_begins"])
             yield PostgresAudit(connection, self.log)
 
@@ -166,7 +164,7 @@ class PostgresAudit:
 
     async def snapshot(self) -> str:
         """What other connections see the same by, as long as this audit lasts."""
-        return str(await self.connection.fetchval(QUERIES["audit_snapshot"]))
+        return str(await self.connection.fetchval(QUERIES["share_snapshot"]))
 
     def details(self, vault: Vault) -> PostgresDetails:
         """The personal parts of entries in this view."""

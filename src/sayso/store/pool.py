@@ -1,6 +1,7 @@
 """The pool of connections to PostgreSQL, and how its failures look from above."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -56,6 +57,12 @@ async def borrowed(pool: "asyncpg.Pool[asyncpg.Record]", seconds: float = WAIT_S
         raise Unavailable(f"the store cannot be reached: {type(failure).__name__}") from failure
 
 
+def see_the_same(snapshot: str) -> str:
+    """The statement that lets a transaction see what the one sees that shared a snapshot; it takes no parameters."""
+    return f"SET TRANSACTION SNAPSHOT '{_OTHER.sub('', snapshot)}'"
+
+
+_OTHER: Final = re.compile("[^0-9A-F-]")
 UNREACHABLE: Final = (
     OSError,
     TimeoutError,

@@ -14,10 +14,11 @@ import asyncpg
 from sayso.contracts.audience import Known, Revision
 from sayso.contracts.book import Unavailable
 from sayso.contracts.gatehouse import Found, Wanted
+from sayso.contracts.ledger import ALL_SHARDS
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.store.budgets import open_budgets
-from sayso.store.pool import Connection, borrowed
+from sayso.store.pool import Connection, borrowed, see_the_same
 from sayso.store.queries import QUERIES
 from sayso.store.rows import held, place_of, shards_and_pseudonyms
 
@@ -38,11 +39,16 @@ class PostgresCensuses:
     doubt: Callable[[], str] = str
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator["PostgresCensus"]:
-        """The store as it is when this begins. Raises Unavailable, also while there is `doubt` whether it may be believed."""
+    async def opened(self, snapshot: str = "") -> AsyncIterator["PostgresCensus"]:
+        """The store as it is when this begins, or as the census sees it that shared this snapshot.
+
+        Raises Unavailable, also while there is `doubt` whether it may be believed.
+        """
         if why := self.doubt():
             raise Unavailable(f"the store may not be believed: {why}")
         async with borrowed(self.pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            if snapshot:
+                await connection.execute(see_the_same(snapshot))
             row = await connection.fetchrow(QUERIES["census_revision"], timeout=SLOW)
             assert row is not None  # it always gives one row
             yield PostgresCensus(connection, self.pepper, Revision(row["log"], row["size"], row["head"], row["at"]))
@@ -56,13 +62,17 @@ class PostgresCensus:
     pepper: bytes = field(repr=False)
     revision: Revision
 
+    async def shared(self) -> str:
+        """What other connections see the same by, as long as this census lasts."""
+        return str(await self.connection.fetchval(QUERIES["share_snapshot"], timeout=SLOW))
+
     async def entry_at(self, place: int) -> str:
         """The id of the entry at a place of the log; "" when there is none."""
         return await self.connection.fetchval(QUERIES["census_entry_at"], self.revision.log, place, timeout=SLOW) or ""
 
-    async def everybody(self) -> AsyncIterator[Batch]:
-        """All contacts and addresses, 5,000 at a time."""
-        cursor = await self.connection.cursor(QUERIES["census_everybody"], timeout=SLOW)
+    async def everybody(self, shards: range = ALL_SHARDS) -> AsyncIterator[Batch]:
+        """All contacts and addresses of these shards, 5,000 at a time."""
+        cursor = await self.connection.cursor(QUERIES["census_everybody"], shards.start, shards.stop, timeout=SLOW)
         while records := await cursor.fetch(BATCH, timeout=SLOW):
             yield await self._with_links([_known(record) for record in records])
 

@@ -114,7 +114,7 @@ ORDER BY log_entry.seq;
 -- Gives the audit's transaction room to sort and join in: its reads are few and large.
 SET LOCAL work_mem = '64MB';
 
--- name: audit_snapshot
+-- name: share_snapshot
 -- Lets other connections see what this transaction sees.
 SELECT pg_export_snapshot();
 

@@ -10,10 +10,9 @@ LEFT JOIN LATERAL (SELECT l.log, l.seq, l.entry FROM log_entry l ORDER BY l.log 
 SELECT entry::text FROM log_entry WHERE log = $1 AND seq = $2;
 
 -- name: census_everybody
--- Every contact and address with its state.
--- every shard: a snapshot holds everybody.
+-- Every contact and address of some shards (from $1 on, before $2) with its state.
 SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
-FROM subject s WHERE s.kind NOT IN ('connection', 'hub');
+FROM subject s WHERE s.kind NOT IN ('connection', 'hub') AND s.shard >= $1 AND s.shard < $2;
 
 -- name: census_changed
 -- Pseudonyms of those with entries that got their place in the log at one place or behind it, or that wait for theirs.

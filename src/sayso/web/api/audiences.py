@@ -13,7 +13,7 @@ from typing import IO, Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from sayso.contracts.audience import Audience, BadAudience, Censuses, Engine, Form, Screened
+from sayso.contracts.audience import Audience, BadAudience, Censuses, Crew, Engine, Form, Screened
 from sayso.contracts.book import Unavailable
 from sayso.flows.screen import Caller as Screener
 from sayso.flows.screen import screen
@@ -55,6 +55,7 @@ class Screening:
     censuses: Censuses
     engine: Engine
     folder: Path
+    crew: Crew | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
@@ -104,7 +105,7 @@ async def audience_checks(
             try:
                 done = await screen(
                     Audience(source, target, came, form), ask, Screener(caller.via, caller.via, name or ""), censuses=screening.censuses,
-                    engine=screening.engine, book=hub.book, ground=ground,
+                    engine=screening.engine, book=hub.book, ground=ground, crew=screening.crew,
                 )  # fmt: skip
             except BadAudience as bad:
                 raise invalid((str(bad), "#")) from bad
