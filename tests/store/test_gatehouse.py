@@ -10,8 +10,9 @@ from sayso.contracts.book import Key, Unavailable
 from sayso.flows.check import Question, check
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.gate import Ask
-from sayso.store.gatehouse import BATCHES, PostgresGatehouse
+from sayso.store.gatehouse import PostgresGatehouse
 from sayso.store.pool import open_pool
+from sayso.store.turns import AT_ONCE
 
 ASKED = Question(Ask("email", DEFAULT.get("promotional")), Key("contact", "c-1", "c-1"), None)
 
@@ -21,17 +22,17 @@ async def test_a_warm_gatehouse_has_connected_and_has_logged_nothing(hub: Hub, d
     gatehouse = PostgresGatehouse(pool, PEPPER, os.urandom)
     assert pool.get_size() == 0
     await gatehouse.warm()
-    assert pool.get_size() == BATCHES
+    assert pool.get_size() == AT_ONCE
     assert await hub.pool.fetchval("SELECT count(*) FROM verdict_batch") == 0
     [(found, _)] = await check([ASKED], gatehouse=gatehouse, ground=hub.ground)
     assert found is not None
-    assert pool.get_size() == BATCHES
+    assert pool.get_size() == AT_ONCE
     await gatehouse.close()
     await pool.close()
 
 
 async def test_getting_ready_in_vain_spoils_no_connection(hub: Hub, database: str) -> None:
-    pool = await open_pool(database, size=BATCHES)
+    pool = await open_pool(database, size=AT_ONCE)
     gatehouse = PostgresGatehouse(pool, PEPPER, os.urandom)
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
@@ -39,7 +40,7 @@ async def test_getting_ready_in_vain_spoils_no_connection(hub: Hub, database: st
     with pytest.raises(Unavailable):
         await gatehouse.warm()
     await hub.pool.execute("ALTER TABLE elsewhere RENAME TO verdict_batch")
-    for _ in range(2 * BATCHES):
+    for _ in range(2 * AT_ONCE):
         [(found, _)] = await check([ASKED], gatehouse=gatehouse, ground=hub.ground)
         assert found is not None
     await gatehouse.close()

@@ -7,7 +7,6 @@ between the two.
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,23 +22,15 @@ from sayso.rules.ids import RANDOM_BYTES, day_of, shard_of, time_of, uuid7, uuid
 from sayso.rules.state import from_bytes
 from sayso.rules.statements import Row
 from sayso.store.budgets import open_budgets
-from sayso.store.ending import ended
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import place_of
+from sayso.store.turns import AT_ONCE, Turns
 from sayso.store.writing import read_links
 
-BATCHES: Final = 2
-"""Batches under way at once in one process: one waits for the store while the other is judged."""
 LARGEST: Final = 1_000
 BREATH: Final = 50
 """Checks judged at a stretch: those who ask for one must not wait for all of somebody's thousand."""
-COMPANY: Final = 12
-"""Who are fewer wait for the batch under way, which is over in a few milliseconds, rather than for a transaction of their own."""
-LINGER: Final = 0.001
-"""Seconds that whoever comes right behind others waits for more: where many ask one by one, that saves a transaction for each."""
-BUSY: Final = 0.01
-"""Seconds after a batch in which the next one counts as right behind it; whoever comes alone does not wait."""
 LOOK: Final = 0.02
 """Seconds between two looks for questions that have waited too long."""
 PATIENCE: Final = 0.45
@@ -53,6 +44,10 @@ class _Waiting:
     until: float
     """When it is told that the store did not answer, on the event loop's clock."""
 
+    @property
+    def size(self) -> int:
+        return len(self.queries)
+
 
 class PostgresGatehouse:
     """Answers checks. Close it after use; one a process, with a pool of its own."""
@@ -63,10 +58,7 @@ class PostgresGatehouse:
     ) -> None:  # fmt: skip
         self._pool, self._pepper, self._chance, self._doubt = pool, pepper, chance, doubt
         self.patience = patience
-        self._waiting: deque[_Waiting] = deque()
-        self._flights: dict[asyncio.Task[None], int] = {}
-        self._begins = False
-        self._landed_at = float("-inf")
+        self._turns = Turns(self._answer, largest=LARGEST, name="gatehouse-batch")
         self._closed = False
         self._open: set[_Waiting] = set()
         self._look: asyncio.TimerHandle | None = None
@@ -74,9 +66,7 @@ class PostgresGatehouse:
     async def close(self) -> None:
         """Stops; whoever still waits is told that nothing is known."""
         self._closed = True
-        waiting, self._waiting = self._waiting, deque()
-        _fail(waiting, Unavailable("the hub is shutting down"))
-        await ended(list(self._flights))
+        _fail(await self._turns.end(), Unavailable("the hub is shutting down"))
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -95,11 +85,8 @@ class PostgresGatehouse:
         loop = asyncio.get_running_loop()
         # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
         waiting = _Waiting(queries, loop.create_future(), loop.time() - waited + self.patience + len(queries) / 1_000)
-        self._waiting.append(waiting)
+        self._turns.join(waiting)
         self._open.add(waiting)
-        if not self._begins:
-            self._begins = True
-            loop.call_later(LINGER if loop.time() - self._landed_at < BUSY else 0, self._begin)  # who asks meanwhile shares the batch
         if self._look is None:
             self._look = loop.call_later(LOOK, self._give_up)
         try:
@@ -119,7 +106,7 @@ class PostgresGatehouse:
 
         Raises Unavailable.
         """
-        await asyncio.gather(*[self._warmed() for _ in range(BATCHES)])
+        await asyncio.gather(*[self._warmed() for _ in range(AT_ONCE)])
 
     async def _warmed(self) -> None:
         async with borrowed(self._pool) as connection:
@@ -156,42 +143,6 @@ class PostgresGatehouse:
         """Marks batches as sealed by a ledger entry."""
         async with borrowed(self._pool) as connection:
             await connection.execute(QUERIES["seal_batches"], [UUID(batch.id) for batch in batches], UUID(entry))
-
-    def _begin(self) -> None:
-        """Begins a batch at once when none is under way, and another beside it when as many wait as are under way.
-
-        A transaction costs the same for one as for many. So the crowd parts in two halves that take turns, and whoever comes alone does
-        not wait for company.
-        """
-        self._begins = False
-        while self._waiting and len(self._flights) < BATCHES and (not self._flights or self._is_crowd()):
-            batch = self._half()
-            if batch:
-                flight = asyncio.create_task(self._answer(batch), name="gatehouse-batch")
-                self._flights[flight] = len(batch)
-                flight.add_done_callback(self._landed)
-
-    def _is_crowd(self) -> bool:
-        return len(self._waiting) >= max(COMPANY, sum(self._flights.values()))
-
-    def _half(self) -> list[_Waiting]:
-        """Half of all who wait or are under way, or a small company, at most a thousand questions; without those who have an answer by now."""
-        most = max(COMPANY, -(-(len(self._waiting) + sum(self._flights.values())) // 2))
-        batch: list[_Waiting] = []
-        size = 0
-        while self._waiting and len(batch) < most and size < LARGEST:
-            one = self._waiting.popleft()
-            if not one.answer.done():
-                batch.append(one)
-                size += len(one.queries)
-        return batch
-
-    def _landed(self, flight: "asyncio.Task[None]") -> None:
-        self._flights.pop(flight)
-        self._landed_at = asyncio.get_running_loop().time()
-        if self._waiting and not self._begins:
-            self._begins = True
-            asyncio.get_running_loop().call_soon(self._begin)
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         queries = [query for one in batch for query in one.queries]

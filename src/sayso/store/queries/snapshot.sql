@@ -11,6 +11,7 @@ SELECT entry::text FROM log_entry WHERE log = $1 AND seq = $2;
 
 -- name: census_everybody
 -- Every contact and address of some shards (from $1 on, before $2) with its state.
+-- every shard: all parts together hold everybody.
 SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
 FROM subject s WHERE s.kind NOT IN ('connection', 'hub') AND s.shard >= $1 AND s.shard < $2;
 
