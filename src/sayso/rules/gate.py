@@ -116,14 +116,15 @@ def _judge(ask: Ask, person: Person, version: int, *, now: int, window: int, def
     if not ask.category.refusable:
         return Verdict(not fixed, tuple(dict.fromkeys(fixed)) or _TRANSACTIONAL, regime.id, version)
     # Most people never chose, paused or complained: nothing is asked of them that they have no answer to.
-    said = _choices(ask, ask.category, person, window) if any([row.strong for row in every]) else []
+    stamps = conflict.merged(rows, person.contact) if any([row.strong for row in rows]) else _UNSAID
+    said = _choices(ask, ask.category, person, stamps, window) if any([row.strong for row in every]) else []
     stops = fixed + said
     if is_blocked or (person.address and person.address.soft):
         stops = [*fixed, *_soft(person), *said]
     if any([row.pauses for row in every]):
         stops = [*stops, *_paused(ask, person, now)]
     if not said:  # whoever said no is not also reported as not having said yes (the wire contract's own example)
-        basis = _basis(ask, ask.category, person, regime, window)
+        basis = _basis(ask, ask.category, person, stamps, regime, window)
         if basis.code not in ALLOWING:
             stops.append(basis)
         elif not stops:
@@ -133,6 +134,7 @@ def _judge(ask: Ask, person: Person, version: int, *, now: int, window: int, def
     return Verdict(False, tuple(dict.fromkeys(stops)), regime.id, version, retry_at)
 
 
+_UNSAID: Final[conflict.Register] = {}
 _TRANSACTIONAL: Final = (Reason("transactional"),)
 
 
@@ -190,9 +192,12 @@ def _soft(person: Person) -> list[Reason]:
     return found
 
 
-def _choices(ask: Ask, category: Category, person: Person, window: int) -> list[Reason]:
-    stamps = conflict.merged(person.rows, person.contact, person.lookalikes)
-    left = dict.fromkeys(_standing(ask, category, stamps, window))
+def _choices(ask: Ask, category: Category, person: Person, stamps: conflict.Register, window: int) -> list[Reason]:
+    """`stamps` are those of the person's own rows."""
+    if person.lookalikes:
+        stamps = conflict.merged(person.rows, person.contact, person.lookalikes)
+    is_out = any([stamp.out for stamp in stamps.values()])  # most people whom anything is known of said yes
+    left = dict.fromkeys(_standing(ask, category, stamps, window)) if is_out else {}
     for other in person.linked:
         stamps = conflict.merged(person.with_other(other), person.contact)
         # Only what the other address itself heard: what the contact said is judged above, with this address's answers.
@@ -232,14 +237,14 @@ def _paused(ask: Ask, person: Person, now: int) -> list[Reason]:
     return [Reason("paused", Scope(brand, ANY, ANY), p.ts, p.entry, until=p.until) for brand, p in holds]
 
 
-def _basis(ask: Ask, category: Category, person: Person, regime: law.Regime, window: int) -> Reason:
+def _basis(ask: Ask, category: Category, person: Person, stamps: conflict.Register, regime: law.Regime, window: int) -> Reason:
     is_open = ask.channel in regime.open_channels
     rows = person.rows
-    if not any([row.strong or row.weak for row in rows]):
+    weak = conflict.weak_of(rows, person.contact) if any([row.weak for row in rows]) else _UNSAID
+    if not stamps and not weak:
         return _OPEN if is_open else _CLOSED
     message = Scope(ask.brand or ANY, ask.channel, category.key)
-    stamps = conflict.merged(rows, person.contact)
-    said = conflict.consent(stamps, conflict.weak_of(rows, person.contact), message, window)
+    said = conflict.consent(stamps, weak, message, window)
     if said is not None and (is_open or said[1].method == "explicit"):
         return Reason("opted_in", said[0].scope, said[1].ts, said[1].entry, said[1].src)
     return _OPEN if is_open else _CLOSED
