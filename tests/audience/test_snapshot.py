@@ -1,5 +1,6 @@
 """The snapshot keeps up: what changed is laid over it or written into it, and what cannot be trusted is made anew."""
 
+import asyncio
 import os
 import random
 import time
@@ -28,9 +29,11 @@ from sayso.rules.gate import Ask
 from sayso.rules.statements import Choose
 from sayso.rules.words import Scope
 from sayso.store.ledger import PostgresLog
+from sayso.store.pool import open_pool
 from sayso.store.snapshot import PostgresCensuses
 from sayso.surveying import crew_of
 
+IMPATIENT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 200', current_database()); END $$"
 PROMO = Scope("*", "email", "promotional")
 
 
@@ -144,6 +147,16 @@ async def test_several_processes_say_of_everybody_what_one_says(hub: Hub, databa
     assert told[0] == told[1]
     left = sorted(place.suffix for place in (tmp_path / "together").iterdir())
     assert left == [".json", ".json", ".parquet"], "no piece is left behind"
+
+
+async def test_a_census_may_be_left_alone_for_long(hub: Hub, database: str) -> None:
+    """A long audience is joined without asking the store anything; servers end transactions that stand idle."""
+    await hub.pool.execute(IMPATIENT)
+    pool = await open_pool(database, size=1)
+    async with PostgresCensuses(pool, PEPPER).opened() as census:
+        await asyncio.sleep(1)
+        assert await census.entry_at(0) == ""
+    await pool.close()
 
 
 async def test_a_crew_that_cannot_read_the_store_makes_no_snapshot(bench: Bench) -> None:

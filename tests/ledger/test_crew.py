@@ -1,5 +1,6 @@
 """Verifying with several processes: they find what one finds, and name the same first bad entry."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sayso.contracts.verified import Verified
 from sayso.flows.verify import verify
 from sayso.verifying import crew
 
+IMPATIENT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 200', current_database()); END $$"
 pytestmark = pytest.mark.feature("S9", "Q3")
 
 
@@ -47,6 +49,15 @@ async def test_processes_that_cannot_reach_the_store_prove_nothing(module_databa
         await ledger.write(3)
         with pytest.raises(Unavailable):
             await together(ledger, "postgresql://nobody@127.0.0.1:1/none", tmp_path)
+
+
+async def test_an_audit_waits_for_a_crew_as_long_as_it_takes(database: str, tmp_path: Path) -> None:
+    """Servers end transactions that stand idle; that of an audit does, while others read for it."""
+    async with opened_ledger(database, tmp_path) as ledger:
+        await ledger.pool.execute(IMPATIENT)
+    async with opened_ledger(database, tmp_path) as ledger, ledger.log.audit() as audit:
+        await asyncio.sleep(1)
+        await audit.counts()
 
 
 async def test_a_short_ledger_needs_no_other_processes(module_database: str, tmp_path: Path) -> None:

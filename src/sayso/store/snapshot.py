@@ -49,6 +49,7 @@ class PostgresCensuses:
         async with borrowed(self.pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             if snapshot:
                 await connection.execute(see_the_same(snapshot))
+            await connection.execute(QUERIES["census_begins"])
             row = await connection.fetchrow(QUERIES["census_revision"], timeout=SLOW)
             assert row is not None  # it always gives one row
             yield PostgresCensus(connection, self.pepper, Revision(row["log"], row["size"], row["head"], row["at"]))

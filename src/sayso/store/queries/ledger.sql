@@ -111,8 +111,8 @@ WHERE log_entry.log = $1 AND log_entry.seq >= $2 AND log_entry.seq < $3
 ORDER BY log_entry.seq;
 
 -- name: audit_begins
--- Gives the audit's transaction room to sort and join in: its reads are few and large.
-SET LOCAL work_mem = '64MB';
+-- Gives the audit's transaction room to sort and join in, for its reads are few and large, and lets it wait for a crew that reads for it.
+SELECT set_config('work_mem', '64MB', true), set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: share_snapshot
 -- Lets other connections see what this transaction sees.

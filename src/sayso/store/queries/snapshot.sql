@@ -1,3 +1,7 @@
+-- name: census_begins
+-- Lets a census wait as long as it takes: for a crew that reads for it, and while a long audience is joined.
+SELECT set_config('idle_in_transaction_session_timeout', '0', true);
+
 -- name: census_revision
 -- The moment of a census: the log that grows, places given out in it, the last of those entries, the database's clock in microseconds.
 SELECT coalesce(last.log, 0) AS log, coalesce(last.seq + 1, 0) AS size, coalesce(last.entry::text, '') AS head,
