@@ -20,6 +20,7 @@ from hub import tools
 from sayso.contracts.desk import SCOPES, Client, Grant
 from sayso.contracts.ground import Ground
 from sayso.rules.tokens import Ring, access_token, fingerprint
+from sayso.serving import KEEP_ALIVE_SECONDS
 from sayso.store.desk import PostgresDesk
 from sayso.store.segments import PostgresSegments
 from sayso.web.app_parts import api_app
@@ -108,7 +109,10 @@ class Api:
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """The base URL of an app while it is served on a free loopback port."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, http=CorkedHttp, log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, http=CorkedHttp, log_level="warning", access_log=False, lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:

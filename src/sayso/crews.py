@@ -85,7 +85,7 @@ def toil(task: type[Task], work: Callable[[Task, Say], Awaitable[Any]]) -> None:
     try:
         with uncollected():
             _say(Report(found=uvloop.run(whole())))
-    except Unavailable as failure:
+    except (Unavailable, OSError) as failure:
         _say(Report(unavailable=str(failure)))
 
 

@@ -32,6 +32,9 @@ log = structlog.get_logger("sayso")
 Wrap = Callable[[ASGIApp, Parts], ASGIApp]
 Begun = Callable[[Parts], Awaitable[None]]
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open. Longer than proxies and clients keep theirs (nginx and AWS load balancers: 60 s): whoever closes
+first must not be the one who is asked next, or a request meets a closed door, and is lost or answered 502."""
 CYCLES = (5_000, 20, 100)
 """Objects between two looks for garbage in circles: requests leave hardly any, and each look keeps everybody waiting."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -103,7 +106,7 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
             await plan.begun(parts)
         config = uvicorn.Config(
             app, http=CorkedHttp, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False, date_header=True,
-            timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         with _left_alone(), _ended_once():
             await uvicorn.Server(config).serve(sockets=[listener])

@@ -1,5 +1,6 @@
 """Commands and the running hub share one data folder: both work, and nobody stops a server that is not theirs."""
 
+import http.client
 import json
 import os
 import signal
@@ -121,6 +122,21 @@ def test_commands_work_beside_the_running_hub_and_leave_it_running(home: Path) -
         assert hub.returncode == 0 and "leaked" not in complained, complained
         assert json.loads(said)["url"] == f"http://127.0.0.1:{port}"
     assert state(home) is embedded.State.STOPPED
+
+
+def test_a_connection_that_stood_idle_for_a_while_is_still_answered(home: Path) -> None:
+    """Longer than servers of this kind keep one by default, which is five seconds."""
+    port = free_port()
+    with running(home, "serve", "--port", str(port)) as hub:
+        assert answers(port, hub)
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        line.auto_open = 0  # a connection that was closed is not quietly opened again
+        line.connect()
+        for _ in range(2):
+            line.request("GET", "/livez")
+            assert line.getresponse().read()
+            time.sleep(6)
+        line.close()
 
 
 def test_a_worker_alone_gives_every_entry_its_place_and_ends_when_told(home: Path, tmp_path: Path) -> None:

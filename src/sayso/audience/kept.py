@@ -101,6 +101,7 @@ class FolderDraft:
         self._name = f"{secrets.token_hex(8)}"
         self._interned = Interned(base.profiles if base else profiles)
         self._rows = 0
+        self._is_left = False
         self._place = folder / f"{self._name}.new"
         self._file: pq.ParquetWriter | None = pq.ParquetWriter(self._place, LINES, compression="none", use_dictionary=["profile"])
 
@@ -117,6 +118,7 @@ class FolderDraft:
         self._file.close()
         self._file = None
         _piece(self._place).write_text(json.dumps([to_json(one) for one in self._interned.all], separators=(",", ":")), encoding="utf-8")
+        self._is_left = True
         return self._name
 
     def take(self, piece: str) -> None:
@@ -160,6 +162,7 @@ class FolderDraft:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if not self._is_left:
             self._place.unlink(missing_ok=True)
 
     def _merge(self, base: Path) -> None:

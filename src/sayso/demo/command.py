@@ -25,7 +25,7 @@ from sayso.demo.seed import make_clients, seed, size_of
 from sayso.demo.story import PEOPLE
 from sayso.demo.world import World
 from sayso.opening import Parts, microseconds, opened
-from sayso.serving import PortTaken, bind
+from sayso.serving import KEEP_ALIVE_SECONDS, PortTaken, bind
 from sayso.settings import Settings, listening, read
 from sayso.settings_forms import MailRoute
 from sayso.store import embedded
@@ -80,8 +80,8 @@ async def _serve(settings: Settings, listener: socket.socket, people: int, *, wh
             token = await welcome.fresh_token(here, parts)
             app = with_console(web_app(parts), parts, here, token)
             await stack.enter_async_context(working(parts))
-            await _listen(uvicorn.Config(app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False),
-                          listener, lambda: _welcome(settings, token, parts))  # fmt: skip
+            await _listen(uvicorn.Config(app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+                                         timeout_keep_alive=KEEP_ALIVE_SECONDS), listener, lambda: _welcome(settings, token, parts))  # fmt: skip
     finally:
         await embedded.stop(settings.data_dir)
 
