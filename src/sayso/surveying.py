@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from sayso.audience.kept import FolderDraft
-from sayso.contracts.audience import Census, Crew
+from sayso.contracts.audience import Census, Count, Crew
 from sayso.contracts.ledger import ALL_SHARDS
 from sayso.crews import Say, share, toil
 from sayso.flows.survey import survey
@@ -39,12 +39,12 @@ def crew_of(dsn: str, folder: Path, *, processes: int | None = None) -> Crew:
     count = processes or os.cpu_count() or 1
     bounds = [len(ALL_SHARDS) * end // count for end in range(count + 1)]
 
-    async def pieces(census: Census, recipe: Recipe) -> Sequence[str]:
+    async def pieces(census: Census, recipe: Recipe, tell: Count) -> Sequence[str]:
         if count < 2 or (processes is None and census.revision.log_size < WORTH_IT):
             return ()
         snapshot = await census.shared()
         tasks = [Task(dsn, str(folder), snapshot, recipe, *bounds[n : n + 2]) for n in range(count)]
-        return await share("sayso.surveying", tasks, str)
+        return await share("sayso.surveying", tasks, str, tell)
 
     return pieces
 

@@ -66,6 +66,7 @@ async def _screen(file: Path, target: Path, category: str, channel: str, country
                     Audience(file, part, form_out=form), ask, Caller(OPERATOR, OPERATOR, file.name), censuses=screening.censuses,
                     engine=screening.engine, book=parts.book, ground=ground, crew=screening.crew,
                     tell=lambda read, size, asked: tell(read, size, asked_of_the_gate=asked),
+                    count=lambda subjects: tell(0, file.stat().st_size, records_read=subjects),
                 )  # fmt: skip
             part.replace(target)
         except Problem as refused:

@@ -161,7 +161,9 @@ class Draft(Protocol):
         """Throws away what was not kept."""
 
 
-Crew = Callable[[Census, Recipe], Awaitable[Sequence[str]]]
+Count = Callable[[int], None]
+"""Told how many contacts and addresses have been read into a snapshot so far."""
+Crew = Callable[[Census, Recipe, Count], Awaitable[Sequence[str]]]
 """Reads everybody with several processes: the pieces that each of them left; none where one process alone is as quick. Raises Unavailable."""
 
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.contracts.audience import Census, Crew, Draft, Engine, Line, Stand
+from sayso.contracts.audience import Census, Count, Crew, Draft, Engine, Line, Stand
 from sayso.contracts.ground import Ground
 from sayso.flows.profile import profile
 from sayso.flows.survey import survey
@@ -25,17 +25,17 @@ class Fresh:
     rebuilt: bool
 
 
-async def refresh(*, census: Census, engine: Engine, ground: Ground, crew: Crew | None = None) -> Fresh:
+async def refresh(*, census: Census, engine: Engine, ground: Ground, crew: Crew | None = None, tell: Count = lambda _read: None) -> Fresh:
     """The snapshot as of this census. Raises Unavailable, and OSError where the data folder cannot be written.
 
-    Where everybody has to be read, a `crew` does it with several processes.
+    Where everybody has to be read, a `crew` does it with several processes, and `tell` hears how far it is.
     """
     recipe = recipe_of(ground.catalogue, ground.window)
     stand = await asyncio.to_thread(engine.stand)
     if stand is None or not await _is_of(stand, recipe, census):
-        return await _rebuilt(recipe, census, engine, crew)
+        return await _rebuilt(recipe, census, engine, crew, tell)
     if (census.revision.log_size - stand.revision.log_size) * SHARE > max(stand.subjects, OVERLAY):
-        return await _rebuilt(recipe, census, engine, crew)
+        return await _rebuilt(recipe, census, engine, crew, tell)
     changed: list[Line] = []
     seen: Seen = {}
     draft: Draft | None = None
@@ -74,14 +74,14 @@ async def _is_of(stand: Stand, recipe: Recipe, census: Census) -> bool:
     return size == 0 or await census.entry_at(size - 1) == stand.revision.head
 
 
-async def _rebuilt(recipe: Recipe, census: Census, engine: Engine, crew: Crew | None) -> Fresh:
-    pieces = await crew(census, recipe) if crew else ()
+async def _rebuilt(recipe: Recipe, census: Census, engine: Engine, crew: Crew | None, tell: Count) -> Fresh:
+    pieces = await crew(census, recipe, tell) if crew else ()
     draft = await asyncio.to_thread(engine.draft, fixed(recipe), None)
     try:
         for piece in pieces:
             await asyncio.to_thread(draft.take, piece)
         if not pieces:
-            await survey(census=census, recipe=recipe, draft=draft)
+            await survey(census=census, recipe=recipe, draft=draft, tell=tell)
         return Fresh(await asyncio.to_thread(draft.keep, recipe.key(), census.revision), (), rebuilt=True)
     finally:
         await asyncio.to_thread(draft.close)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sayso.contracts.audience import Audience, Census, Censuses, Crew, Engine, Named, Revision, Run, Screened, Totals
+from sayso.contracts.audience import Audience, Census, Censuses, Count, Crew, Engine, Named, Revision, Run, Screened, Totals
 from sayso.contracts.book import Act, Book, Judged, Key, Scene
 from sayso.contracts.gatehouse import Wanted
 from sayso.contracts.ground import Ground
@@ -38,15 +38,16 @@ class Caller:
 
 async def screen(
     audience: Audience, ask: Ask, caller: Caller, *, censuses: Censuses, engine: Engine, book: Book, ground: Ground,
-    crew: Crew | None = None, tell: Tell = lambda _done, _total, _asked: None,
+    crew: Crew | None = None, tell: Tell = lambda _done, _total, _asked: None, count: Count = lambda _read: None,
 ) -> Screened:  # fmt: skip
     """The audience in `audience.target`, row for row: the same rows in the same order with `allowed` and `reason`.
 
     Everything is read as of one moment after the call began, which the answer names. Rows that cannot be read come back denied; a store
-    that cannot be read gives nothing at all. Written to the ledger before it is returned. Raises BadAudience, Unavailable and OSError.
+    that cannot be read gives nothing at all. `count` hears how many contacts and addresses were read where the snapshot has to be made
+    first. Written to the ledger before it is returned. Raises BadAudience, Unavailable and OSError.
     """
     async with censuses.opened() as census:
-        fresh = await refresh(census=census, engine=engine, ground=ground, crew=crew)
+        fresh = await refresh(census=census, engine=engine, ground=ground, crew=crew, tell=count)
         held = await limited(back, census=census, ground=ground) if (back := _back(ask, ground)) else []
         changed = [*({line.id: line for line in (*fresh.changed, *held)}).values()]
         run = await asyncio.to_thread(engine.begin, audience, ask, fresh.stand, changed, ground.default_country)
