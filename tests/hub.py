@@ -35,6 +35,7 @@ class Hub:
 async def hub(database: str) -> AsyncIterator[Hub]:
     pool = await open_pool(database)
     book = PostgresBook(pool, tools())
+    await book.open()
     yield Hub(pool, book, Ground(clock=lambda: time.time_ns() // 1000, chance=os.urandom))
     await book.close()
     await pool.close()

@@ -179,9 +179,9 @@ async def opened(settings: Settings, *, patience: float = PATIENCE, nice: int = 
         )
         with suppress(Unavailable):
             await prepare(parts)
-        stack.push_async_callback(parts.book.close)
-        await wake.open()
-        stack.push_async_callback(wake.close)
+        for part in (parts.book, wake):
+            await part.open()
+            stack.push_async_callback(part.close)
         stack.push_async_callback(parts.gatehouse.close)
         keeper = asyncio.create_task(_keep(parts), name="keeper")
         stack.push_async_callback(_ended, keeper)

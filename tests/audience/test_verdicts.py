@@ -54,6 +54,7 @@ async def test_an_audience_is_told_what_the_gate_says_row_for_row(database: str,
     here = ground(default_country)
     pool = await open_pool(database)
     book, gatehouse = PostgresBook(pool, tools()), PostgresGatehouse(pool, PEPPER, os.urandom, patience=60)
+    await book.open()
     engine = DuckEngine(tmp_path / "snapshot", tmp_path, PEPPER)
     differ, judged, held = [], 0, 0
     for channel, category in QUESTIONS:

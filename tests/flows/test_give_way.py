@@ -56,6 +56,7 @@ async def test_the_database_tells_every_process_that_checks_are_asked(hub: Hub) 
 
 async def test_first_words_of_the_same_people_through_two_processes_all_succeed(hub: Hub) -> None:
     other = PostgresBook(hub.pool, tools())
+    await other.open()
     people = [Key("contact", f"c-{n}", f"c-{n}") for n in range(60)]
     acts = [act_of(Said(api(), (Choose(PROMO, out=True),), contact=who), hub.ground) for who in people]
     answers = await asyncio.gather(hub.book.write_all(acts), other.write_all(acts[::-1]))

@@ -9,6 +9,7 @@ from sayso.store.pool import open_pool
 async def test_a_store_that_cannot_be_reached_is_503_with_a_time_to_wait(hub: Parts) -> None:
     nowhere = await open_pool("postgresql://nobody@127.0.0.1:1/none")
     book = PostgresBook(nowhere, hub.book._tools)
+    await book.open()
     down = hub_over(Parts(nowhere, book, hub.ground))
     async with running(hub_over(hub), hub) as api:
         token = await api.token("email_preferences events")

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -12,43 +11,45 @@ import asyncpg
 
 from sayso.contracts.book import Act, Key, Noted, Page, Shown, Unavailable, Written
 from sayso.rules.statements import Row
+from sayso.store.ending import ended
 from sayso.store.pool import UNREACHABLE, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import held, place_of, shards_and_pseudonyms
 from sayso.store.shown import noted, read_names, read_shown
-from sayso.store.turns import Turns
 from sayso.store.writing import Answer, Tools, read_links, write_group
 
+WRITERS: Final = 2
+"""Transactions at once in one process: while one waits for its commit the next is being judged."""
 GROUP: Final = 250
-"""Acts that share a transaction at most."""
+FEW: Final = 32
+LINGER: Final = 0.003
+LINGERS: Final = 5
+"""How often a group of few acts waits three milliseconds for more, as long as more come: a transaction takes as long as judging a dozen of them."""
 TRIES: Final = 8
+Waiting = tuple[Sequence[Act], "asyncio.Future[list[Answer]]"]
+"""Acts that are kept together, and where their answers go."""
 RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """Acts that are kept together, and where their answers go."""
-
-    acts: Sequence[Act]
-    answer: "asyncio.Future[list[Answer]]"
-
-    @property
-    def size(self) -> int:
-        return len(self.acts)
-
-
 class PostgresBook:
-    """Keeps acts and reads rows. Close it after use; one a process."""
+    """Keeps acts and reads rows. Open it before use and close it after; one a process."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", tools: Tools, *, wake: Callable[[], None] = lambda: None) -> None:
         self._pool, self._tools, self._wake = pool, tools, wake
-        self._turns = Turns(self._write_group, largest=GROUP, name="book-group")
-        self._closed = False
+        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
+        self._gathering = asyncio.Lock()
+        self._writers: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Starts the writers."""
+        self._writers = [asyncio.create_task(self._write_groups(), name=f"book-writer-{n}") for n in range(WRITERS)]
 
     async def close(self) -> None:
-        """Stops; acts that nobody has kept are answered Unavailable."""
-        self._closed = True
-        _settle(await self._turns.end())
+        """Stops the writers; acts that nobody has begun are answered Unavailable."""
+        await ended(self._writers)
+        while not self._waiting.empty():
+            acts, answers = self._waiting.get_nowait()
+            _settle(answers, [Unavailable("the hub is shutting down") for _ in acts])
 
     async def write(self, act: Act) -> Written:
         """Keeps one act, in one transaction with others that wait at the same time."""
@@ -62,25 +63,41 @@ class PostgresBook:
         parts = [self._written(acts[at : at + GROUP]) for at in range(0, len(acts), GROUP)]
         return [became for part in await asyncio.gather(*parts) for became in part]
 
-    async def _written(self, acts: Sequence[Act]) -> list[Answer]:
-        """What became of acts that are kept together, with others that wait at the same time."""
-        if self._closed:
-            return _closing(acts)
-        waiting = _Waiting(acts, asyncio.get_running_loop().create_future())
-        self._turns.join(waiting)
-        return await waiting.answer
+    def _written(self, acts: Sequence[Act]) -> "asyncio.Future[list[Answer]]":
+        """What will have become of acts that are kept together, with others that wait at the same time."""
+        answers: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((acts, answers))
+        return answers
 
-    async def _write_group(self, group: Sequence[_Waiting]) -> None:
-        try:
-            became = iter(await self._kept([act for one in group for act in one.acts]))
-        except asyncio.CancelledError:
-            _settle(group)
-            raise
-        for one in group:
-            answers = list(islice(became, one.size))
-            if not one.answer.done():
-                one.answer.set_result(answers)
-        self._wake()
+    async def _write_groups(self) -> None:
+        while True:
+            async with self._gathering:
+                group = await self._gathered()
+            try:
+                became = iter(await self._kept([act for acts, _ in group for act in acts]))
+            except asyncio.CancelledError:
+                for acts, answers in group:
+                    _settle(answers, [Unavailable("the hub is shutting down") for _ in acts])
+                raise
+            for acts, answers in group:
+                _settle(answers, list(islice(became, len(acts))))
+            self._wake()
+
+    async def _gathered(self) -> list["Waiting"]:
+        """Acts that will share a transaction: a few of them wait for more as long as more come."""
+        group = [await self._waiting.get()]
+        count, come = len(group[0][0]), 0
+        for _ in range(LINGERS):
+            if count + self._waiting.qsize() >= FEW:
+                break
+            await asyncio.sleep(LINGER)
+            come, before = self._waiting.qsize(), come
+            if come == before:
+                break
+        while count < GROUP and not self._waiting.empty():
+            group.append(self._waiting.get_nowait())
+            count += len(group[-1][0])
+        return [(acts, answers) for acts, answers in group if not answers.cancelled()]
 
     async def _kept(self, acts: Sequence[Act]) -> list[Answer]:
         """The answers of one group; if it fails together, its members run alone, so that nobody fails for another."""
@@ -155,14 +172,9 @@ class PostgresBook:
         return [noted(record, keys.get(record["sub"]), self._tools.vault) for record in records[:limit]]
 
 
-def _settle(waiting: Iterable[_Waiting]) -> None:
-    for one in waiting:
-        if not one.answer.done():
-            one.answer.set_result(_closing(one.acts))
-
-
-def _closing(acts: Sequence[Act]) -> list[Answer]:
-    return [Unavailable("the hub is shutting down") for _ in acts]
+def _settle(answers: "asyncio.Future[list[Answer]]", became: list[Answer]) -> None:
+    if not answers.done():
+        answers.set_result(became)
 
 
 __all__ = ["UNREACHABLE", "PostgresBook"]
