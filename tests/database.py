@@ -20,6 +20,8 @@ T = TypeVar("T")
 TEMPLATE = "sayso_template"
 PREFIX = "sayso-test-"
 COUNTER = itertools.count(1)
+IMPATIENT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 200', current_database()); END $$"
+"""From the next connection on, this database ends transactions that stand idle for a fifth of a second."""
 
 
 def apart(work: Coroutine[Any, Any, T]) -> T:

@@ -18,11 +18,14 @@ import msgspec
 import uvloop
 
 from sayso.contracts.book import Unavailable
+from sayso.contracts.ledger import ALL_SHARDS
 
 Task = TypeVar("Task", bound=msgspec.Struct)
 Found = TypeVar("Found")
 Say = Callable[[int], None]
 
+WORTH_IT: Final = 50_000
+"""Entries below which starting processes takes longer than they save."""
 LINE_BYTES: Final = 1 << 24
 STANDS_BACK: Final = 5
 """How much nicer such a process is than the one that started it: whoever asks or opts out meanwhile goes first."""
@@ -34,6 +37,15 @@ class Report(msgspec.Struct, Generic[Found], frozen=True):
     done: int = 0
     found: Found | None = None
     unavailable: str = ""
+
+
+def parts_of(entries: int, processes: int | None = None) -> list[range]:
+    """The shards for each process, of a store with so many entries; none where one process alone is as quick."""
+    count = processes or os.cpu_count() or 1
+    if count < 2 or (processes is None and entries < WORTH_IT):
+        return []
+    # One part a process: each reads all of a table to find its shards.
+    return [ALL_SHARDS[len(ALL_SHARDS) * n // count : len(ALL_SHARDS) * (n + 1) // count] for n in range(count)]
 
 
 async def share(module: str, tasks: Sequence[msgspec.Struct], kind: type[Found], tell: Say = lambda _done: None) -> list[Found]:

@@ -3,24 +3,18 @@
 All processes see what the census sees that they help; a piece is what the snapshot says, so it holds no personal data.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from sayso.audience.kept import FolderDraft
 from sayso.contracts.audience import Census, Count, Crew
-from sayso.contracts.ledger import ALL_SHARDS
-from sayso.crews import Say, share, toil
+from sayso.crews import Say, parts_of, share, toil
 from sayso.flows.survey import survey
 from sayso.rules.audience import Recipe, fixed
 from sayso.store.pool import open_pool
 from sayso.store.snapshot import PostgresCensuses
-
-WORTH_IT: Final = 50_000
-"""Entries in the log below which starting processes takes longer than they save."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -36,14 +30,12 @@ class Task(msgspec.Struct, frozen=True):
 
 def crew_of(dsn: str, folder: Path, *, processes: int | None = None) -> Crew:
     """What makes pieces in this folder of snapshots with several processes; it makes none where one process alone is as quick."""
-    count = processes or os.cpu_count() or 1
-    bounds = [len(ALL_SHARDS) * end // count for end in range(count + 1)]
 
     async def pieces(census: Census, recipe: Recipe, tell: Count) -> Sequence[str]:
-        if count < 2 or (processes is None and census.revision.log_size < WORTH_IT):
+        if not (parts := parts_of(census.revision.log_size, processes)):
             return ()
         snapshot = await census.shared()
-        tasks = [Task(dsn, str(folder), snapshot, recipe, *bounds[n : n + 2]) for n in range(count)]
+        tasks = [Task(dsn, str(folder), snapshot, recipe, part.start, part.stop) for part in parts]
         return await share("sayso.surveying", tasks, str, tell)
 
     return pieces

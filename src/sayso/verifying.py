@@ -6,22 +6,17 @@ All processes read the snapshot that the audit they help reads; each has a conne
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from sayso import keys
-from sayso.contracts.ledger import ALL_SHARDS
 from sayso.contracts.verified import Verified
-from sayso.crews import Say, share, toil
+from sayso.crews import Say, parts_of, share, toil
 from sayso.flows.verify import Chains
 from sayso.flows.verify_chains import verify_chains
 from sayso.store.ledger import PostgresAudit, PostgresLog
 from sayso.store.pool import open_pool
 from sayso.store.vault import Vault
-
-WORTH_IT: Final = 50_000
-"""Entries below which starting processes takes longer than they save."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -38,16 +33,13 @@ class Task(msgspec.Struct, frozen=True):
 
 async def crew(audit: PostgresAudit, dsn: str, folder: Path, *, processes: int | None = None) -> Chains | None:
     """What checks the chains of this audit's ledger with several processes; None where one alone is as quick."""
-    count = processes or os.cpu_count() or 1
     _, entries = await audit.counts()
-    if count < 2 or (processes is None and entries < WORTH_IT):
+    if not (parts := parts_of(entries, processes)):
         return None
     snapshot = await audit.snapshot()
-    # One read a process: each reads all of the table to find its shards.
-    bounds = [len(ALL_SHARDS) * end // count for end in range(count + 1)]
 
     async def chains(log: int, size: int, tell: Callable[[int], None]) -> Verified:
-        tasks = [Task(dsn, str(folder), snapshot, log, size, *bounds[n : n + 2]) for n in range(count)]
+        tasks = [Task(dsn, str(folder), snapshot, log, size, part.start, part.stop) for part in parts]
         found = Verified()
         for one in await share("sayso.verifying", tasks, Verified, tell):
             found.take(one)

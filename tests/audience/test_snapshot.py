@@ -12,6 +12,7 @@ import pytest
 from crowd import Crowd, settle
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from database import IMPATIENT
 from hub import PEPPER, Hub, api
 from sayso.anchor import AnchorFolder
 from sayso.audience.joined import DuckEngine
@@ -33,7 +34,6 @@ from sayso.store.pool import open_pool
 from sayso.store.snapshot import PostgresCensuses
 from sayso.surveying import crew_of
 
-IMPATIENT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 200', current_database()); END $$"
 PROMO = Scope("*", "email", "promotional")
 
 
@@ -135,9 +135,10 @@ async def test_several_processes_say_of_everybody_what_one_says(hub: Hub, databa
     crowd = Crowd(random.Random("a crew"))
     crowd.grow(400)
     await settle(database, crowd)
-    told, counted = [], [0]
+    told = []
     for name, crew in (("alone", None), ("together", crew_of(database, tmp_path / "together", processes=3))):
         engine = DuckEngine(tmp_path / name, tmp_path, PEPPER)
+        counted: list[int] = []
         async with PostgresCensuses(hub.pool, PEPPER).opened() as census:
             fresh = await refresh(census=census, engine=engine, ground=hub.ground, crew=crew, tell=counted.append)
         assert fresh.rebuilt and fresh.stand.subjects == len(crowd.subjects) >= max(counted) > 0
@@ -163,6 +164,16 @@ async def test_a_crew_that_cannot_read_the_store_makes_no_snapshot(bench: Bench)
     crew = crew_of("postgresql://nobody@127.0.0.1:1/none", bench.folder / "snapshot", processes=2)
     async with PostgresCensuses(bench.hub.pool, PEPPER).opened() as census:
         with pytest.raises(Unavailable):
+            await refresh(census=census, engine=bench.engine, ground=bench.hub.ground, crew=crew)
+    assert bench.engine.stand() is None
+
+
+async def test_a_state_that_a_crew_cannot_read_makes_no_snapshot(bench: Bench, database: str) -> None:
+    await bench.out("ada@example.com")
+    await bench.hub.pool.execute("UPDATE subject SET state = 'x'")
+    crew = crew_of(database, bench.folder / "snapshot", processes=2)
+    async with PostgresCensuses(bench.hub.pool, PEPPER).opened() as census:
+        with pytest.raises(Unavailable, match="cannot be read; run sayso verify"):
             await refresh(census=census, engine=bench.engine, ground=bench.hub.ground, crew=crew)
     assert bench.engine.stand() is None
 

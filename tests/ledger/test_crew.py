@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from ledger_writer import ORIGIN, Ledger, opened_ledger
 
+from database import IMPATIENT
 from sayso import keys
 from sayso.contracts.book import Unavailable
 from sayso.contracts.verified import Verified
 from sayso.flows.verify import verify
 from sayso.verifying import crew
 
-IMPATIENT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 200', current_database()); END $$"
 pytestmark = pytest.mark.feature("S9", "Q3")
 
 

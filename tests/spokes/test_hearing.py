@@ -175,6 +175,25 @@ async def test_a_vendors_whole_second_never_loses_an_opt_out(quiet_town: Town, v
     assert shown["email_pref_promotional"] == stands
 
 
+@pytest.mark.parametrize(
+    ("event", "code"), [({"event": "spamreport"}, "complaint"), ({"event": "bounce", "type": "bounce", "status": "5.1.1"}, "hard_bounce")]
+)
+async def test_a_vendors_whole_second_never_loses_a_complaint_or_a_bounce(quiet_town: Town, event: Any, code: str) -> None:
+    """A mail came in, and was complained of, within the same second; or another one did not come in."""
+    second = microseconds() // 1_000_000 - 60
+    came = {"event": "mail.delivered", "channel.type": "MAIL", "timestamp": format_time(second * 1_000_000 + 300_000)}
+    yes = {"occurred_at": came["timestamp"], "email_pref_update_source": "preference_center"}
+    await quiet_town.say("c-1", {"email": ADA, "email_pref_promotional": "opted_in", **yes})
+    await quiet_town.ok("POST", "/events", {"id": "c-1", "email": ADA, "events": [came]}, scopes="events")
+    fake, source = await quiet_town.sendgrid()
+    told = {"email": ADA, "sg_event_id": "e-6", "timestamp": second, **event}
+    assert (await quiet_town.hook(source, *fake.signed([told])))[1]["recorded"] == 1
+    question = {"contact_id": "c-1", "address": ADA, "channel": "email", "category": "promotional", "country": "US"}
+    verdict = await quiet_town.ok("POST", "/api/v2/send_checks", question, scopes="send_checks")
+    stops = [reason["code"] for reason in verdict["reasons"]]
+    assert code in stops and (code != "complaint" or "global_opt_out" in stops)
+
+
 async def test_a_vendors_whole_second_lifts_no_later_opt_out(quiet_town: Town) -> None:
     sendgrid, source = await quiet_town.sendgrid(grants_opt_in=True)
     second = microseconds() // 1_000_000 - 60

@@ -14,7 +14,6 @@ import asyncpg
 from sayso.contracts.audience import Known, Revision
 from sayso.contracts.book import Unavailable
 from sayso.contracts.gatehouse import Found, Wanted
-from sayso.contracts.ledger import ALL_SHARDS
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.store.budgets import open_budgets
@@ -71,7 +70,7 @@ class PostgresCensus:
         """The id of the entry at a place of the log; "" when there is none."""
         return await self.connection.fetchval(QUERIES["census_entry_at"], self.revision.log, place, timeout=SLOW) or ""
 
-    async def everybody(self, shards: range = ALL_SHARDS) -> AsyncIterator[Batch]:
+    async def everybody(self, shards: range) -> AsyncIterator[Batch]:
         """All contacts and addresses of these shards, 5,000 at a time."""
         cursor = await self.connection.cursor(QUERIES["census_everybody"], shards.start, shards.stop, timeout=SLOW)
         while records := await cursor.fetch(BATCH, timeout=SLOW):
