@@ -20,6 +20,7 @@ from sayso.rules.ids import uuid7_bytes
 from sayso.rules.leaves import SALT_BYTES, build, commitment
 from sayso.rules.state import EMPTY, State, fold, to_bytes
 from sayso.rules.subjects import subject_id
+from sayso.rules.values import altered
 from sayso.store.rows import bound
 from sayso.store.vault import Vault
 
@@ -72,7 +73,7 @@ class Mould:
         marks = {sub_mark(n).encode(): b"%%(s%d)b" % n for n in range(len(kinds))}
         for n, (subject, given) in enumerate(said):
             one, at, d, prev = f"{n:08x}-0000-7000-8000-a0a0a0a0a0a0", 7_000_000_000_000_000 + n, f"{n + 1:064x}", f"{(n + 1) << 128:064x}"
-            entry = given._replace(id=one, sub=sub_mark(subject), at=at, ts=at)
+            entry = altered(given, id=one, sub=sub_mark(subject), at=at, ts=at)
             lengths[subject] += 1
             first = lengths[subject] == 1
             leaf = build(leaf_fields(entry, ver=lengths[subject], prev="" if first else prev, commitment=d))

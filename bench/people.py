@@ -17,6 +17,7 @@ from bench.ledger import choice, spread
 from bench.moulds import Caster, Mould, sub_mark
 from sayso import keys
 from sayso.rules.entries import Entry
+from sayso.rules.values import altered
 
 BLOCK = 2_000
 SAID = (2, 3, 3)
@@ -39,8 +40,8 @@ def moulds() -> tuple[Mould, ...]:
     """Whoever never chose, whoever opted out, whoever opted in."""
     speaker = Entry("", "", "link", 0, 0, "link", "preference_center", f"p:{sub_mark(0)}", "c:shop", own=True)
     links = [
-        (0, speaker._replace(other=sub_mark(1), other_kind="email", primary=True)),
-        (1, speaker._replace(other=sub_mark(0), other_kind="contact")),
+        (0, altered(speaker, other=sub_mark(1), other_kind="email", primary=True)),
+        (1, altered(speaker, other=sub_mark(0), other_kind="contact")),
     ]
     chosen = [[], [(0, choice(out=True))], [(0, choice(out=False))]]
     return tuple(Mould(["contact", "email"], [*links, *said]) for said in chosen)

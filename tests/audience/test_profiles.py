@@ -22,6 +22,7 @@ from sayso.rules.gate import Ask, Person, may_send
 from sayso.rules.state import EMPTY
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT, Address, address_or_fault, aliases, parse_address, subject_id
+from sayso.rules.values import altered
 from sayso.rules.words import CHANNELS, Scope
 
 WINDOW = 10_000_000
@@ -99,7 +100,7 @@ def agree(crowd: Crowd, asks: list[Ask], default: str | None, seen: Seen) -> Non
         for ask in asks:
             named = one.row if one.row.kind == CONTACT else None
             if named is None:
-                ask = ask._replace(channel="email" if one.row.kind == "email" else "sms")
+                ask = altered(ask, channel="email" if one.row.kind == "email" else "sms")
             address = None if named else Address(one.row.kind, "", "")
             found = Found(named, None if named else one.row, (), rows)
             person = people_of(Question(ask, None if named is None else SOMEBODY, address), found)
@@ -136,7 +137,7 @@ def test_a_row_that_casts_no_shadow_changes_no_answer_as_a_look_alike(seed: int)
         crowd.speak(look, [])
     if not shadows(look.state):
         alone = Person("", None, EMPTY)
-        assert asked(ask, (alone._replace(lookalikes=(look.state,)),), None) == asked(ask, (alone,), None)
+        assert asked(ask, (altered(alone, lookalikes=(look.state,)),), None) == asked(ask, (alone,), None)
 
 
 EMAILS = st.one_of(

@@ -20,6 +20,7 @@ from sayso.rules.caps import Cap
 from sayso.rules.catalogue import DEFAULT
 from sayso.rules.countries import COUNTRIES as ALL_COUNTRIES
 from sayso.rules.gate import DAY, Ask
+from sayso.rules.values import altered
 from sayso.rules.words import Scope
 from sayso.store.book import PostgresBook
 from sayso.store.gatehouse import PostgresGatehouse
@@ -99,7 +100,7 @@ async def test_an_audience_is_told_what_the_gate_says_row_for_row(database: str,
 async def promise(asked: list[tuple[dict[str, str], Question]], gatehouse: PostgresGatehouse, here: Ground) -> None:
     """Reserves a message for each of these people, as senders do."""
     for start in range(0, len(asked), 500):
-        await check([one._replace(reserve=True) for _, one in asked[start : start + 500]], gatehouse=gatehouse, ground=here)
+        await check([altered(one, reserve=True) for _, one in asked[start : start + 500]], gatehouse=gatehouse, ground=here)
 
 
 def question(row: dict[str, str], channel: str, category: str, here: Ground) -> tuple[dict[str, str], Question] | None:

@@ -2,6 +2,7 @@
 
 from sayso.rules.entries import Entry
 from sayso.rules.state import At, Stamp, State, fold
+from sayso.rules.values import altered
 
 NARROW = 10
 """The conflict window of the promises, in the same small unit as their times."""
@@ -12,7 +13,7 @@ def last_writer_by_arrival(state: State, entry: Entry) -> State:
     if entry.kind != "choice" or entry.scope is None or not entry.strong:
         return fold(state, entry)
     stamp = Stamp(0, entry.new == "opted_out", entry.id, True, entry.method, entry.src)
-    return state._replace(strong={**state.strong, At(entry.scope, "anybody", entry.about): stamp})
+    return altered(state, strong={**state.strong, At(entry.scope, "anybody", entry.about): stamp})
 
 
 def pairwise_window(state: State, entry: Entry) -> State:
@@ -25,19 +26,19 @@ def pairwise_window(state: State, entry: Entry) -> State:
     at = At(entry.scope, "anybody", entry.about)
     new, held = Stamp(entry.ts, entry.new == "opted_out", entry.id, entry.own, entry.method, entry.src), state.strong.get(at)
     if held is None:
-        return state._replace(strong={**state.strong, at: new})
+        return altered(state, strong={**state.strong, at: new})
     near = abs(new.ts - held.ts) <= NARROW
     winner = max(new, held, key=lambda one: one.out) if near and new.out != held.out else max(new, held)
-    return state._replace(strong={**state.strong, at: winner._replace(ts=max(new.ts, held.ts))})
+    return altered(state, strong={**state.strong, at: winner._replace(ts=max(new.ts, held.ts))})
 
 
 def weak_counts_as_strong(state: State, entry: Entry) -> State:
-    return fold(state, entry._replace(strong=True))
+    return fold(state, altered(entry, strong=True))
 
 
 def time_of_arrival(state: State, entry: Entry) -> State:
-    return fold(state, entry._replace(ts=entry.at))
+    return fold(state, altered(entry, ts=entry.at))
 
 
 def one_actor_for_all(state: State, entry: Entry) -> State:
-    return fold(state, entry._replace(by="anybody"))
+    return fold(state, altered(entry, by="anybody"))

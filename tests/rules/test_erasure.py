@@ -16,6 +16,7 @@ from sayso.rules.replay import Link, replay
 from sayso.rules.state import EMPTY, KEPT, State, fold, from_bytes, is_tombstone, to_bytes
 from sayso.rules.statements import Block, Choose, Restore, Row, Statement, Suspend, Tie, Voice
 from sayso.rules.times import HOUR
+from sayso.rules.values import altered
 from sayso.rules.view import Reading
 from sayso.rules.words import CHANNELS, Scope
 
@@ -156,14 +157,14 @@ def test_no_system_brings_marketing_back(voice: Voice, words: list[Choose]) -> N
 
 def test_twin_without_the_mark_of_what_was_kept_a_nightly_list_brings_marketing_back() -> None:
     pen = erased()
-    pen.rows = {sub: row._replace(state=_anonymous(row.state)) for sub, row in pen.rows.items()}
+    pen.rows = {sub: altered(row, state=_anonymous(row.state)) for sub, row in pen.rows.items()}
     pen.say(SHOP, Tie(ADDRESS, primary=True))
     pen.say(SHOP, Choose(ALL, out=False))
     assert pen.allowed("product_updates")
 
 
 def _anonymous(state: State) -> State:
-    return state._replace(strong={at._replace(actor="somebody"): stamp for at, stamp in state.strong.items()})
+    return altered(state, strong={at._replace(actor="somebody"): stamp for at, stamp in state.strong.items()})
 
 
 def test_a_customer_who_comes_again_gets_what_cannot_be_refused_and_no_marketing() -> None:
@@ -171,7 +172,7 @@ def test_a_customer_who_comes_again_gets_what_cannot_be_refused_and_no_marketing
     assert not pen.allowed("order_confirmations")
     pen.say(LIST, Tie(ADDRESS, primary=True))
     assert not pen.allowed("order_confirmations")
-    pen.rows[CONTACT] = pen.rows[CONTACT]._replace(state=pen.rows[CONTACT].state._replace(links={}))
+    pen.rows[CONTACT] = altered(pen.rows[CONTACT], state=altered(pen.rows[CONTACT].state, links={}))
     pen.say(SHOP, Tie(ADDRESS, primary=True))
     assert pen.allowed("order_confirmations") and not pen.allowed()
 
@@ -211,7 +212,7 @@ def tied(row: Row, to: Row, primary: int) -> Row:
         id=f"019a0000-0000-7000-8000-{len(row.state.links):012x}", sub=row.sub, kind="link", at=1, ts=max(primary, 1), act="link", src="api",
         by="c", via="c", other=to.sub, other_kind=to.kind, primary=primary > 0,
     )  # fmt: skip
-    return row._replace(state=fold(row.state, entry))
+    return altered(row, state=fold(row.state, entry))
 
 
 def test_who_shares_an_address_stays_tied_to_what_is_left_of_it() -> None:
@@ -232,7 +233,7 @@ def test_a_chain_that_was_erased_takes_no_further_leaf() -> None:
     leaf = leaves.build(leaf_fields(last, ver=1, prev="", commitment=""))
     ended = replay(Link(ADDRESS), leaf, (0, 0))
     assert ended.problems == ()
-    more = last._replace(id="019a0000-0000-7000-8000-000000000002", at=NOW + 5, act="custom", kind="event")
+    more = altered(last, id="019a0000-0000-7000-8000-000000000002", at=NOW + 5, act="custom", kind="event")
     late = replay(ended.link, leaves.build(leaf_fields(more, ver=2, prev=ended.link.head.hex(), commitment="")), (0, 1))
     assert late.problems == ("its chain had ended with an erasure",)
 

@@ -46,6 +46,7 @@ from sayso.rules.catalogue import DEFAULT
 from sayso.rules.gate import ALLOWING, BLOCKING, Ask, Person
 from sayso.rules.state import EMPTY, SOFT_KEPT, State
 from sayso.rules.statements import Block, Suspend, Tie
+from sayso.rules.values import altered
 from sayso.rules.words import Scope
 
 SCOPE_OF_RECEIPT = Scope("*", "email", "order_confirmations")
@@ -101,14 +102,14 @@ def test_a_carriers_stop_holds_on_that_number_only_for_transactional_texts_too(c
 @pytest.mark.parametrize("fault", ["invalid_address", "channel_mismatch"])
 def test_a_malformed_question_is_never_answered_with_yes(fault: str) -> None:
     for message in (PROMO, SCOPE_OF_RECEIPT):
-        found = verdict(ask(message)._replace(fault=fault), at(CONSENT))
+        found = verdict(altered(ask(message), fault=fault), at(CONSENT))
         assert (found.allowed, codes(found)) == (False, [fault])
 
 
 def test_an_unknown_category_is_never_allowed_whatever_else_is_wrong() -> None:
     question = Ask("email", None, None, "US")
     assert codes(verdict(question, at(CONSENT))) == ["category_unknown"]
-    found = verdict(question._replace(fault="invalid_address"), at(blocked("blacklist")))
+    found = verdict(altered(question, fault="invalid_address"), at(blocked("blacklist")))
     assert codes(found) == ["invalid_address", "category_unknown", "blacklisted"]
 
 

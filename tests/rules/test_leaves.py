@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.leaf_text import leaf_of
 from sayso.rules.leaves import LeafRefused, _quickly, build, commitment, parse
+from sayso.rules.values import altered
 from sayso.rules.words import Scope
 
 ADA = "4d" + "0a" * 15
@@ -42,13 +43,13 @@ def test_the_bytes_are_sorted_dense_utf8() -> None:
     assert "Grün".encode() in build(FIELDS | {"scope": ["Grün", "*", "*"]})
 
 
-few = entries.map(lambda one: one._replace(own=False, rule="", about="", until=0, since=0, other="", other_kind="", primary=False, x=()))
+few = entries.map(lambda one: altered(one, own=False, rule="", about="", until=0, since=0, other="", other_kind="", primary=False, x=()))
 
 
 @given(st.one_of(entries, few), st.integers(1, 3))
 def test_a_leaf_written_at_once_is_the_one_that_is_built(entry: Entry, ver: int) -> None:
     place: dict[str, Any] = {"ver": ver, "prev": "" if ver == 1 else "ab" * 32, "commitment": "cd" * 32}
-    entry = entry._replace(id="019aa7b2-0000-7000-8000-00000000004d", sub=ADA)
+    entry = altered(entry, id="019aa7b2-0000-7000-8000-00000000004d", sub=ADA)
     assert leaf_of(entry, **place) == build(leaf_fields(entry, **place))
 
 
@@ -65,7 +66,7 @@ def test_a_leaf_written_at_once_is_the_one_that_is_built(entry: Entry, ver: int)
     ],
 )
 def test_what_is_no_leaf_is_not_written_at_once_either(odd: dict[str, Any]) -> None:
-    entry = entry_of(FIELDS)._replace(**odd)
+    entry = altered(entry_of(FIELDS), **odd)
     for write in (leaf_of, lambda one, **place: build(leaf_fields(one, **place))):
         with pytest.raises(LeafRefused):
             write(entry, ver=1, prev="", commitment="")

@@ -44,6 +44,7 @@ from sayso.rules.entries import Entry, entry_of, leaf_fields
 from sayso.rules.gate import Person
 from sayso.rules.state import EMPTY, State, fold, to_bytes
 from sayso.rules.statements import Choose, Tie
+from sayso.rules.values import altered
 from sayso.rules.words import Scope
 from shares import Ran, share
 
@@ -202,7 +203,7 @@ def test_a_look_alike_never_allows_anything(said: tuple[Spoken, ...], scope: Sco
         twin = folded([choice(99, scope, out=out, ts=999, own=True, sub=TWIN_MAIL, by="p:" + TWIN_MAIL)])
         for message in MAILS:
             plain = Person(ADA, found.get(ADA), found.get(MAIL, EMPTY))
-            beside = verdict(ask(message), plain._replace(lookalikes=(twin,)), window=NARROW)
+            beside = verdict(ask(message), altered(plain, lookalikes=(twin,)), window=NARROW)
             assert verdict(ask(message), plain, window=NARROW).allowed or not beside.allowed
 
 
@@ -212,7 +213,7 @@ def test_another_address_of_the_contact_never_allows_anything(said: tuple[Spoken
     other = folded([choice(99, scope, out=out, ts=999, own=True, sub=TWIN_MAIL, by="p:" + TWIN_MAIL)])
     for message in MAILS:
         alone = Person(ADA, found.get(ADA, EMPTY), found.get(MAIL, EMPTY))
-        silent, with_other = (verdict(ask(message), alone._replace(linked=(row,)), window=NARROW).allowed for row in (EMPTY, other))
+        silent, with_other = (verdict(ask(message), altered(alone, linked=(row,)), window=NARROW).allowed for row in (EMPTY, other))
         plain = verdict(ask(message), alone, window=NARROW).allowed
         assert silent is plain, "an address that never heard anything changes nothing"
         assert plain or not with_other

@@ -70,7 +70,7 @@ async def test_a_write_has_its_number_before_it_looks_for_systems(database: str)
     connection = await asyncpg.connect(database)
     try:
         async with connection.transaction():
-            assert await connection.fetch(QUERIES["lock_subjects"], [1], [b"nobody"]) == []
+            assert await connection.fetch(QUERIES["lock_subjects"], [b"nobody"]) == []
             assert await connection.fetchval("SELECT pg_current_xact_id_if_assigned()::text") is not None
     finally:
         await connection.close()

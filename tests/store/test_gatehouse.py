@@ -5,11 +5,16 @@ import os
 
 import pytest
 
-from hub import PEPPER, Hub
+from hub import PEPPER, Hub, api
 from sayso.contracts.book import Key, Unavailable
+from sayso.contracts.gatehouse import Query, Wanted
 from sayso.flows.check import Question, check
+from sayso.flows.record import Said, record
+from sayso.rules.answer import Logged, to_log
 from sayso.rules.catalogue import DEFAULT
-from sayso.rules.gate import Ask
+from sayso.rules.gate import Ask, Reason, Verdict
+from sayso.rules.statements import Choose
+from sayso.rules.words import Scope
 from sayso.store.gatehouse import PostgresGatehouse
 from sayso.store.pool import open_pool
 from sayso.store.turns import AT_ONCE
@@ -58,3 +63,32 @@ async def test_whoever_waited_for_other_things_waits_only_for_the_rest(hub: Hub)
         assert found is None
         assert [reason.code for reason in logged.verdict.reasons] == ["unknown_state"]
         await gatehouse.close()
+
+
+@pytest.mark.parametrize("asked_at_once", [1, 3])
+@pytest.mark.feature("R1")
+async def test_every_verdict_is_kept_as_it_was_given(hub: Hub, asked_at_once: int) -> None:
+    """Whatever names senders give, and however many reasons there are: none, one, several."""
+    await record(
+        Said(api(), (Choose(Scope("*", "email", "promotional"), out=True),), contact=Key("contact", "c-1")),
+        book=hub.book,
+        ground=hub.ground,
+    )
+    odd = "spring\n26, “é” \\n\t\u2028'; --"
+    reasons = [(), (Reason("not_set"),), (Reason("blacklisted"), Reason("paused", until=9))]
+
+    def judged(n: int) -> Query:
+        verdict = Verdict(n == 1, reasons[n], "DE", 3)
+        logged = Logged(verdict, "email", "promotional", 1_700_000_000_000_000, campaign=odd, sender=odd)
+        return Query(Wanted(Key("contact", f"c-{n}", f"c-{n}"), None), lambda found, now: logged)
+
+    gatehouse = PostgresGatehouse(hub.pool, PEPPER, os.urandom)
+    given = await gatehouse.ask([judged(n) for n in range(asked_at_once)])
+    for n, (check_id, logged) in enumerate(given):
+        kept = await hub.pool.fetchrow("SELECT shard, sub, allowed, codes, body FROM verdict WHERE id = $1", check_id)
+        assert await gatehouse.logged(check_id) == logged
+        assert (kept["allowed"], kept["codes"]) == (logged.verdict.allowed, [reason.code for reason in logged.verdict.reasons])
+        assert kept["body"] == to_log(logged)
+        assert (kept["sub"] is not None) == (n == 1), "only the one whom the hub knows has a pseudonym"
+        assert kept["shard"] == check_id.bytes[-1]
+    await gatehouse.close()

@@ -1,10 +1,17 @@
 """Answers leave whole, and nobody who reads slowly makes the hub hold everything in memory."""
 
 import asyncio
+import inspect
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from uvicorn.protocols import utils
+from uvicorn.protocols.http import flow_control, httptools_impl
+
 from running import served
+from sayso.web.corked import _Corked
 
 PIECE = b"#" * 50_000
 PIECES = 2_000
@@ -83,3 +90,9 @@ async def test_twin_an_answer_in_two_turns_is_not_held_back() -> None:
         go.set()
         assert await reader.read(10_000) == b"hello"
         await closed(writer)
+
+
+@pytest.mark.parametrize("part", [httptools_impl, flow_control, utils])
+def test_a_corked_connection_has_all_that_uvicorn_asks_of_one(part: Any) -> None:
+    asked = set(re.findall(r"\b_?transport\.([a-z_]+)", inspect.getsource(part)))
+    assert asked and asked <= set(dir(_Corked)), f"uvicorn asks for {sorted(asked - set(dir(_Corked)))} too"

@@ -21,6 +21,7 @@ from sayso.contracts.audience import Audience, Draft, Form, Line, Named, Run, St
 from sayso.rules.audience import NOBODY, STRANGER, UNSURE, Answer, Profile, told
 from sayso.rules.gate import Ask
 from sayso.rules.subjects import parse_contact_id
+from sayso.rules.values import altered
 from sayso.rules.words import ANY
 
 MEMORY: Final = "1GB"
@@ -230,7 +231,7 @@ class _Run:
 
     def _ask(self, place: str, brand: str) -> Ask:
         named = (None if brand == ANY else brand) if brand else self.ask.brand
-        return self.ask._replace(country=country_of(place) or self.ask.country, brand=named)
+        return altered(self.ask, country=country_of(place) or self.ask.country, brand=named)
 
     def _number(self, answer: Answer) -> int:
         if answer not in self.numbers:
@@ -241,7 +242,7 @@ class _Run:
     def _named(self, raw: str | None, contact: str | None, place: str, brand: str, fault: str) -> Named:
         raw = (raw or "").strip()
         address = self.keyer.address(raw, place)[0] if raw and not fault else None
-        return Named(address, parse_contact_id(contact) if contact else None, self._ask(place, brand)._replace(fault=fault))
+        return Named(address, parse_contact_id(contact) if contact else None, altered(self._ask(place, brand), fault=fault))
 
 
 def _hash(place: Path) -> str:

@@ -5,11 +5,12 @@ Subjects are named by `Key`; inside they are pseudonyms in hex, so that nothing 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sayso.rules.decide import NewId
 from sayso.rules.state import is_tombstone
 from sayso.rules.statements import Row, Ruling
+from sayso.rules.values import Value
 from sayso.rules.view import Reading
 
 
@@ -29,7 +30,7 @@ class KeyReused(Exception):
     """An idempotency key came again with another request."""
 
 
-class Key(NamedTuple):
+class Key(Value, frozen=True):
     """Names one subject: its kind and normalised value; `given` is how it was written, kept for showing and telling."""
 
     kind: str
@@ -37,7 +38,7 @@ class Key(NamedTuple):
     given: str = ""
 
 
-class Page(NamedTuple):
+class Page(Value, frozen=True):
     """Rows read together, by pseudonym: those asked for, what they are linked to, and the links of those."""
 
     keys: Mapping[Key, str]
@@ -82,14 +83,14 @@ def version_of(row: Row | None, linked: Sequence[Row]) -> int:
     return row.state.version + sum(other.state.version for other in linked)
 
 
-class Judged(NamedTuple):
+class Judged(Value, frozen=True):
     """What a judge returns: the ruling, and whether the system it came from must be told as well (it holds something else now)."""
 
     ruling: Ruling
     tell_origin: bool = False
 
 
-class Scene(NamedTuple):
+class Scene(Value, frozen=True, gc=True):
     """The rows of one act, locked, with what they are linked to; `now` is the database's clock in microseconds."""
 
     page: Page
@@ -109,14 +110,14 @@ class Noted:
     act: str = ""
 
 
-class Shown(NamedTuple):
+class Shown(Value, frozen=True):
     """What a document needs besides rows, by pseudonym: names as they were given, and each subject's latest applied choice or pause."""
 
     names: Mapping[str, str]
     latest: Mapping[str, Noted]
 
 
-class Memo(NamedTuple):
+class Memo(Value, frozen=True):
     """An answer to keep under a client's idempotency key; `render` turns the written act into the bytes that were answered."""
 
     client: str
@@ -125,7 +126,7 @@ class Memo(NamedTuple):
     render: Callable[["Written"], tuple[int, bytes]]
 
 
-class Act(NamedTuple):
+class Act(Value, frozen=True, gc=True):
     """One statement to be kept: the rows it needs, the pure judge, and the personal part (canonical JSON) that is kept apart.
 
     `origin` is the connection it came from ("" for none), `seen` a vendor's event id that must count once. `shown` asks for what a
@@ -141,7 +142,7 @@ class Act(NamedTuple):
     shown: bool = False
 
 
-class Written(NamedTuple):
+class Written(Value, frozen=True):
     """What was kept: the ruling, and the page after it. `replayed` holds a stored answer, `duplicate` an event that had counted."""
 
     ruling: Ruling | None

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from sayso.contracts.book import Key
 from sayso.rules.answer import Logged
 from sayso.rules.cadence import Spent
 from sayso.rules.statements import Row
+from sayso.rules.values import Value
 
 
-class Wanted(NamedTuple):
+class Wanted(Value, frozen=True):
     """The rows one question needs: whom it names, and other spellings of the address that may only deny.
 
     `back` is how far caps on it look back (microseconds; 0: none is on it), `reserve` whether an allowed message is promised at once.
@@ -24,7 +25,7 @@ class Wanted(NamedTuple):
     reserve: bool = False
 
 
-class Found(NamedTuple):
+class Found(Value, frozen=True):
     """The rows as they stand: the contact's and the address's (None: never seen), look-alikes, and all rows linked to those two."""
 
     contact: Row | None
@@ -39,7 +40,7 @@ Judge = Callable[[Found, int], Logged]
 """Gives the verdict on one question from its rows and the database's clock."""
 
 
-class Query(NamedTuple):
+class Query(Value, frozen=True, gc=True):
     """One question: the rows it needs and its judge."""
 
     wanted: Wanted

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 from uuid import UUID
 
 from sayso.contracts.book import Key, Unavailable
@@ -14,12 +13,13 @@ from sayso.rules.gate import Ask, Person
 from sayso.rules.state import EMPTY, State
 from sayso.rules.statements import Row
 from sayso.rules.subjects import ADDRESS_KIND, Address, aliases
+from sayso.rules.values import Value
 
 PERMIT_LIFE = 60_000_000
 """How long a permit is good for, in microseconds (wire contract section 5)."""
 
 
-class Question(NamedTuple):
+class Question(Value, frozen=True):
     """May a message of this kind go to this contact, at this address (at least one of the two)? The names are for the log."""
 
     ask: Ask
@@ -48,9 +48,10 @@ async def check(
 
 def _query(question: Question, ground: Ground) -> Query:
     address = question.address
-    others = tuple(Key(a.kind, a.value) for a in aliases(address)[1:]) if address else ()
+    alike = aliases(address)[1:] if address else ()
+    others = tuple([Key(a.kind, a.value) for a in alike]) if alike else ()
     caps = cadence.caps_on(ground.catalogue.caps, question.ask) if ground.catalogue.caps else ()
-    back = max((cap.period for cap in caps), default=0)
+    back = max([cap.period for cap in caps]) if caps else 0
     wanted = Wanted(question.contact, Key(address.kind, address.value) if address else None, others, back, question.reserve and back > 0)
 
     def judge(found: Found, now: int) -> Logged:

@@ -17,6 +17,7 @@ from sayso.rules.erasure import ALL, is_erasing, members
 from sayso.rules.state import is_tombstone
 from sayso.rules.statements import Block, Choose, Row, Ruling, Statement, Voice
 from sayso.rules.subjects import CONTACT, Address, aliases
+from sayso.rules.values import altered
 from sayso.rules.view import Reading
 
 TRIES = 5
@@ -122,7 +123,7 @@ def _denied(scene: Scene, named: Mapping[str, Key], lookalikes: Sequence[Key], v
             twin = entry.id if is_contact else first.get(entry.act, entry.id)
             first.setdefault(entry.act, twin)
             is_copy = twin != entry.id and "twin" not in dict(entry.x)
-            entries.append(entry._replace(x=(*entry.x, ("twin", twin))) if is_copy else entry)
+            entries.append(altered(entry, x=(*entry.x, ("twin", twin))) if is_copy else entry)
     return Ruling(tuple(entries), {sub: rows[sub] for sub in {entry.sub for entry in entries}}, ())
 
 

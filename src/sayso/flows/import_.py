@@ -11,6 +11,7 @@ from sayso.rules.ids import RANDOM_BYTES, uuid7
 from sayso.rules.optouts import OptOut, Stop
 from sayso.rules.state import EMPTY, At
 from sayso.rules.statements import Choose, Locate, Row, Ruling, Voice
+from sayso.rules.values import altered
 from sayso.rules.view import choice_at
 
 VOICE: Final = Voice("import", own=False, actor="c:operator:import", via="c:operator")
@@ -59,7 +60,7 @@ def _act(row: Listed, stop: Stop, origin: Origin, ground: Ground) -> Act:
     def judge(scene: Scene) -> Judged:
         return Judged(Ruling((), {}, ())) if _is_known(scene.page, spoken, ground.window) else act.judge(scene)
 
-    return act._replace(judge=judge)
+    return altered(act, judge=judge)
 
 
 def _is_known(page: Page, said: Said, window: int) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sayso.contracts.book import Act, Book, Judged, Key, Memo, Page, Scene, Shown, StaleVersion, Written, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -11,6 +11,7 @@ from sayso.rules.decide import decide
 from sayso.rules.state import is_tombstone
 from sayso.rules.statements import Choose, Restore, Row, Ruling, Statement, Tie, Told, Voice, Word
 from sayso.rules.subjects import Address, aliases
+from sayso.rules.values import Value
 from sayso.rules.view import Reading
 from sayso.rules.words import SECOND_HAND
 
@@ -23,7 +24,7 @@ class ChangeRefused(Exception):
         self.rule, self.detail, self.pointers = rule, detail, pointers
 
 
-class Said(NamedTuple):
+class Said(Value, frozen=True):
     """One act by somebody through some door.
 
     `contact` and `address` are whom it is about (at least one), `ties` further addresses of the contact with whether each becomes
@@ -46,7 +47,7 @@ class Said(NamedTuple):
     shown: bool = False
 
 
-class Recorded(NamedTuple):
+class Recorded(Value, frozen=True):
     """What became of an act: the ruling, the page after it, and the row it was about (the contact's where one was named)."""
 
     ruling: Ruling | None
@@ -121,8 +122,8 @@ def _lookalikes(said: Said) -> tuple[Key, ...]:
     """Where an opt-out through an address is kept, and taken back, besides: other spellings of it, that checks of any spelling look at."""
     if said.address is None or not any(isinstance(word, Restore) or (isinstance(word, Choose) and word.out) for word in said.words):
         return ()
-    others = aliases(Address(*said.address))[1:]
-    return tuple([Key(*other) for other in others])
+    others = aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]
+    return tuple([Key(other.kind, other.value, other.given) for other in others])
 
 
 def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -> Judged:

@@ -20,6 +20,7 @@ from sayso.rules.gate import Ask
 from sayso.rules.state import fold
 from sayso.rules.statements import Row, Ruling
 from sayso.rules.subjects import CONTACT, aliases
+from sayso.rules.values import altered
 
 ASKED_AT_ONCE: Final = 1_000
 
@@ -93,7 +94,7 @@ def _wanted(row: Named, ground: Ground) -> Wanted:
 
 def _back(ask: Ask, ground: Ground) -> int:
     """How far caps on a message look back, whatever brand its row may name; 0 when none is on it."""
-    return max((cap.period for cap in cadence.caps_on(ground.catalogue.caps, ask._replace(brand=None))), default=0)
+    return max((cap.period for cap in cadence.caps_on(ground.catalogue.caps, altered(ask, brand=None))), default=0)
 
 
 async def _note(totals: Totals, revision: Revision, ask: Ask, run: Run, caller: Caller, book: Book) -> str:

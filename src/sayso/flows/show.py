@@ -1,7 +1,7 @@
 """Show: the preferences document of a contact or an address, as it stands now."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sayso.contracts.book import Book, Key, Page, Shown, readings_of, version_of
 from sayso.contracts.ground import Ground
@@ -11,11 +11,12 @@ from sayso.rules.document import Who, document
 from sayso.rules.state import State
 from sayso.rules.statements import Row
 from sayso.rules.subjects import ADDRESS_KIND, CONTACT
+from sayso.rules.values import Value
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Scope
 
 
-class Seen(NamedTuple):
+class Seen(Value, frozen=True):
     """A subject as it is shown: its row, how it is read, and the document."""
 
     row: Row
@@ -80,7 +81,7 @@ STOPS_ALL: Final = {"blacklist": "blacklisted", "erasing": "unknown_state", "era
 """Blocks that stop everything on every channel, and the codes that checks give for them."""
 
 
-class Blocker(NamedTuple):
+class Blocker(Value, frozen=True):
     """Something that still denies: whose row it stands in, its code and scope, since when, by which entry."""
 
     subject: str

@@ -13,6 +13,7 @@ from sayso.rules.catalogue import Catalogue
 from sayso.rules.center import HELD_BY, is_on
 from sayso.rules.gate import Ask, Person
 from sayso.rules.subjects import ADDRESS_KIND, Address, aliases
+from sayso.rules.values import altered
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, Choice, Scope
 
@@ -44,7 +45,7 @@ async def weigh(opened: Opened, catalogue: Catalogue, *, book: Book, ground: Gro
     found = Found(page.row(opened.contact), page.row(key), tuple(row for one in others if (row := page.row(one))), dict(page.rows))
     ask = Ask(opened.channel, None, opened.brand)
     # A contact without an address on the channel is denied by the gate for that alone; here its choices are asked for.
-    people = tuple(one._replace(missing="") for one in people_of(Question(ask, opened.contact, address), found))
+    people = tuple(altered(one, missing="") for one in people_of(Question(ask, opened.contact, address), found))
     now = ground.clock()
     return _weighed(opened, catalogue, _Scales(people, now, ground), page)
 

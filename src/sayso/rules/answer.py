@@ -1,7 +1,7 @@
 """The answer to a pre-send check: as it is logged (codes and entry ids, no names) and as the wire shows it (contract section 5)."""
 
 import hashlib
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -10,6 +10,7 @@ from sayso.rules.gate import Reason, Verdict
 from sayso.rules.law import RULEBOOK
 from sayso.rules.sentences import sentence
 from sayso.rules.times import format_time
+from sayso.rules.values import Value
 from sayso.rules.words import Scope
 
 RULES: Final = (
@@ -28,7 +29,7 @@ RULES: Final = (
 """Every rule in the order it is judged, with the codes it can give."""
 
 
-class Logged(NamedTuple):
+class Logged(Value, frozen=True):
     """A verdict with what it was asked about. `permit_until` is the end of the permit's life, None without one.
 
     `message` is a hash of the sender's id (`message_mark`): senders make such ids of whatever they have, of addresses too.

@@ -21,6 +21,7 @@ from sayso.rules.countries import COUNTRIES
 from sayso.rules.gate import ALLOWING, DAY, Ask, Person, bounced, may_send, soft_streak
 from sayso.rules.state import EMPTY, KEPT, State
 from sayso.rules.subjects import ADDRESS_KIND
+from sayso.rules.values import altered
 from sayso.rules.words import ANY, CHANNELS
 
 NOBODY: Final = 0
@@ -133,7 +134,7 @@ def reach_of(channels: tuple[str, ...], person: Person, recipe: Recipe, now: int
     shape = None if timed or seen is None else shape_of(person, recipe.window)
     facets = seen.get((channels, shape)) if seen is not None and shape is not None else None
     if facets is None:
-        placeless = person._replace(row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
+        placeless = altered(person, row=_placeless(person.row), address=_placeless(person.address), lookalikes=())
         facets = _facets(channels, placeless, recipe, timed=timed)
         if seen is not None and shape is not None:
             if len(seen) >= _SEEN_MAX:
@@ -209,7 +210,7 @@ def _is_silent(row: State) -> bool:
 
 
 def _placeless(row: State | None) -> State | None:
-    return row._replace(place=None) if row is not None and row.place is not None else row
+    return altered(row, place=None) if row is not None and row.place is not None else row
 
 
 @lru_cache(maxsize=256)
@@ -249,7 +250,7 @@ def _facet(ask: Ask, person: Person, recipe: Recipe) -> Facet:
 
 
 def _codes(ask: Ask, country: str | None, person: Person, recipe: Recipe) -> Codes:
-    asked = ask._replace(country=country)
+    asked = altered(ask, country=country)
     # Whoever has a pause that may still run is not asked about here; the others' have ended.
     found = may_send(asked, (person,), version=0, now=_EVER, window=recipe.window, default_country=None)
     return tuple(dict.fromkeys(reason.code for reason in found.reasons))

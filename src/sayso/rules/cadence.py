@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sayso.rules.caps import Cap
 from sayso.rules.gate import Ask, Reason, Verdict
+from sayso.rules.values import altered
 from sayso.rules.words import ANY, Scope
 
 
@@ -48,6 +49,6 @@ def limited(verdict: Verdict, full: Reason | None) -> Verdict:
     if full is None:
         return verdict
     if verdict.allowed:
-        return verdict._replace(allowed=False, reasons=(full,), retry_at=full.until)
+        return altered(verdict, allowed=False, reasons=(full,), retry_at=full.until)
     retry = max(verdict.retry_at, full.until or 0) if verdict.retry_at is not None else None
-    return verdict._replace(reasons=(*verdict.reasons, full), retry_at=retry)
+    return altered(verdict, reasons=(*verdict.reasons, full), retry_at=retry)

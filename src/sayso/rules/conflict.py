@@ -5,9 +5,10 @@ windows to keep only a winner: three statements would then give three results in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from sayso.rules.state import KEPT, At, Stamp, State
+from sayso.rules.values import Value
 from sayso.rules.words import ANY, Scope
 
 Register = Mapping[At, Stamp]
@@ -19,7 +20,7 @@ SPREAD: Final = "/spread"
 """Ends the actor of a statement that policy spread from another channel: such an opt-in lifts only what was spread."""
 
 
-class Standing(NamedTuple):
+class Standing(Value, frozen=True):
     """An opt-out that stands: where, and the stamp that says since when and by which entry."""
 
     at: At

@@ -11,6 +11,7 @@ from sayso.rules.conflict import RESTORED, SPREAD
 from sayso.rules.entries import Entry
 from sayso.rules.state import At, State, fold
 from sayso.rules.statements import Block, Choose, Locate, Restore, Row, Ruling, Statement, Suspend, Tie, Told, Word
+from sayso.rules.values import altered
 from sayso.rules.view import Reading
 from sayso.rules.words import ANY, SECOND_HAND, Choice, Effect, Scope, is_strong, method_of
 
@@ -140,7 +141,7 @@ class _Hand:
         effect: Effect = "unchanged" if before == after else "applied"
         why = ""
         if not out or any(one.outs is None for one in said):  # where nobody ever opted in nothing stands against an opt-out
-            trial = {**self.rows, **{key: self.rows[key]._replace(state=fold(self.rows[key].state, entry)) for key in keys}}
+            trial = {**self.rows, **{key: altered(self.rows[key], state=fold(self.rows[key].state, entry)) for key in keys}}
             after = view.choice_at(self.readings(trial), scope, self.window)
             effect, why = self.judged(entry, scope, before, after, trial)
         written = self.keep(entry, keys, effect, rule or why)
@@ -178,7 +179,7 @@ class _Hand:
         """Policy: (*, email, *) reaches ads and social; what lifts it lifts what was spread, no more."""
         for channel in SPREADS_TO:
             scope = Scope(ANY, channel, ANY)
-            copy = entry._replace(scope=scope, by=entry.by + SPREAD, old=self.seen(scope))
+            copy = altered(entry, scope=scope, by=entry.by + SPREAD, old=self.seen(scope))
             self.keep(copy, keys, "applied", "spread_from_email")
 
     def tie(self, word: Tie) -> None:
@@ -254,22 +255,7 @@ class _Hand:
             row = self.rows[key]
             x = (*entry.x, ("twin", ids[0])) if ids else entry.x
             at = max(self.received(), row.state.last_at + 1)
-            # id, sub, kind, at, ts, act … via, effect, scope … method, rule, about … primary, x: naming each takes three times as long.
-            kept = Entry._make(
-                (
-                    self.new_id(row.sub),
-                    row.sub,
-                    entry.kind,
-                    at,
-                    min(entry.ts, at),
-                    *entry[5:9],
-                    became,
-                    *entry[10:14],
-                    why,
-                    *entry[15:23],
-                    x,
-                )
-            )
+            kept = altered(entry, id=self.new_id(row.sub), sub=row.sub, at=at, ts=min(entry.ts, at), effect=became, rule=why, x=x)
             self.rows[key] = Row(row.sub, row.kind, fold(row.state, kept))
             self.entries.append(kept)
             ids.append(kept.id)

@@ -1,8 +1,9 @@
 """Entries: facts in the ledger, past tense; each carries every value that the fold needs."""
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from sayso.rules.values import Value
 from sayso.rules.words import Scope
 
 KINDS: Final = ("choice", "block", "pause", "link", "place", "event", "ack", "config", "seal", "kept", "rights")
@@ -14,11 +15,8 @@ BLOCKS: Final = ("hard_bounce", "soft_bounce", "complaint", "blacklist", "carrie
 """erasing: an erasure was accepted and nothing lifts it; erased: it was completed, until the person or their company speaks anew."""
 
 
-class Entry(NamedTuple):
-    """One fact about one subject. Times are microseconds since the epoch; `sub`, `about`, `other` are pseudonyms in hex.
-
-    A tuple, because every write makes several and every audit makes all of them: a dataclass takes four times as long to make.
-    """
+class Entry(Value, frozen=True):
+    """One fact about one subject. Times are microseconds since the epoch; `sub`, `about`, `other` are pseudonyms in hex."""
 
     id: str
     sub: str

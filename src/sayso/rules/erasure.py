@@ -17,6 +17,7 @@ from sayso.rules.state import EMPTY, SOFT_KEPT, State, fold
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import DAY, HOUR
+from sayso.rules.values import altered
 from sayso.rules.words import ANY, Scope
 
 LONGEST: Final = 30 * DAY
@@ -115,7 +116,7 @@ def relinked(other: Row, old: str, fresh: str, *, entry: str, now: int) -> tuple
         id=entry, sub=other.sub, kind="link", at=at, ts=at, act="link", src=SOURCE, by="hub", via="worker", other=fresh,
         other_kind=link.kind, primary=is_newest,
     )  # fmt: skip
-    return tied, other._replace(state=fold(other.state, tied))
+    return tied, altered(other, state=fold(other.state, tied))
 
 
 def _broad(scope: Scope) -> tuple[int, Scope]:

@@ -5,11 +5,12 @@ global and channel opt-outs, category, pause, legal basis.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from sayso.rules import conflict, law
 from sayso.rules.catalogue import Category
 from sayso.rules.state import ERASURES, SOFT_KEPT, Mark, Pause, State
+from sayso.rules.values import Value, altered
 from sayso.rules.words import ANY, Scope
 
 DAY: Final = 86_400_000_000
@@ -24,7 +25,7 @@ BLOCKING: Final = (
 ALLOWING: Final = ("transactional", "opted_in", "allowed_by_regime", "soft_opt_in")
 
 
-class Ask(NamedTuple):
+class Ask(Value, frozen=True):
     """The question: a message on a channel about a category. `category` None means nobody knows it; `brand` None means any."""
 
     channel: str
@@ -35,7 +36,7 @@ class Ask(NamedTuple):
     """A code that is settled before any state is read: invalid_address, channel_mismatch."""
 
 
-class Person(NamedTuple):
+class Person(Value, frozen=True):
     """One reading of whom the message reaches: a contact (or none) at an address.
 
     `contact` is the pseudonym ("" for nobody), `linked` are the contact's other addresses (restrictions unite: a new address never
@@ -61,7 +62,7 @@ class Person(NamedTuple):
         return (other,) if self.row is None else (self.row, other)
 
 
-class Reason(NamedTuple):
+class Reason(Value, frozen=True):
     """Why: a code of the wire contract, with the scope, the time and the entry that decided where there is one."""
 
     code: str
@@ -72,7 +73,7 @@ class Reason(NamedTuple):
     until: int | None = None
 
 
-class Verdict(NamedTuple):
+class Verdict(Value, frozen=True):
     """The answer to one question; `version` is the state's that it was judged on."""
 
     allowed: bool
@@ -95,7 +96,7 @@ def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, wi
     chosen = denials or verdicts
     reasons = tuple(dict.fromkeys(reason for verdict in chosen for reason in verdict.reasons))
     if not chosen:
-        return UNREADABLE._replace(version=version)
+        return altered(UNREADABLE, version=version)
     retry = [verdict.retry_at for verdict in denials]
     retry_at = max((at for at in retry if at is not None), default=None) if all(at is not None for at in retry) else None
     return Verdict(not denials, reasons, chosen[0].regime, version, retry_at)
@@ -104,24 +105,23 @@ def may_send(ask: Ask, people: tuple[Person, ...], *, version: int, now: int, wi
 def _judge(ask: Ask, person: Person, version: int, *, now: int, window: int, default_country: str | None) -> Verdict:
     rows = person.rows
     regime = law.regime_for(_countries(ask, rows), ask.channel, default_country)
-    fixed = [Reason(code) for code in (person.missing, ask.fault) if code]
+    fixed = [Reason(code) for code in (person.missing, ask.fault) if code] if person.missing or ask.fault else []
     if ask.category is None:
         fixed.append(Reason("category_unknown"))
-    every = (*rows, *person.linked, *person.lookalikes)
-    is_blocked = any([row.blocks for row in every])
+    # Most people never chose, paused or complained: nothing is asked of them that they have no answer to.
+    is_blocked, has_chosen, is_paused = _has((*rows, *person.linked, *person.lookalikes))
     if is_blocked:
         fixed += _hard(ask, person)
     if ask.category is None or person.missing or ask.fault:
         return Verdict(False, tuple(dict.fromkeys(fixed)), regime.id, version)
     if not ask.category.refusable:
         return Verdict(not fixed, tuple(dict.fromkeys(fixed)) or _TRANSACTIONAL, regime.id, version)
-    # Most people never chose, paused or complained: nothing is asked of them that they have no answer to.
-    stamps = conflict.merged(rows, person.contact) if any([row.strong for row in rows]) else _UNSAID
-    said = _choices(ask, ask.category, person, stamps, window) if any([row.strong for row in every]) else []
+    stamps = conflict.merged(rows, person.contact) if has_chosen else _UNSAID
+    said = _choices(ask, ask.category, person, stamps, window) if has_chosen else []
     stops = fixed + said
     if is_blocked or (person.address and person.address.soft):
         stops = [*fixed, *_soft(person), *said]
-    if any([row.pauses for row in every]):
+    if is_paused:
         stops = [*stops, *_paused(ask, person, now)]
     if not said:  # whoever said no is not also reported as not having said yes (the wire contract's own example)
         basis = _basis(ask, ask.category, person, stamps, regime, window)
@@ -134,14 +134,25 @@ def _judge(ask: Ask, person: Person, version: int, *, now: int, window: int, def
     return Verdict(False, tuple(dict.fromkeys(stops)), regime.id, version, retry_at)
 
 
+def _has(rows: tuple[State, ...]) -> tuple[bool, bool, bool]:
+    """Whether any of the rows holds a block, a choice, a pause."""
+    blocks = choices = pauses = False
+    for row in rows:
+        blocks = blocks or bool(row.blocks)
+        choices = choices or bool(row.strong)
+        pauses = pauses or bool(row.pauses)
+    return blocks, choices, pauses
+
+
 _UNSAID: Final[conflict.Register] = {}
 _TRANSACTIONAL: Final = (Reason("transactional"),)
 
 
 def _countries(ask: Ask, rows: tuple[State, ...]) -> tuple[str, ...]:
-    found = {row.place.country for row in rows if row.place is not None}
-    if ask.country is not None:
-        found.add(ask.country)
+    found = set() if ask.country is None else {ask.country}
+    for row in rows:
+        if row.place is not None:
+            found.add(row.place.country)
     found.discard("")
     return tuple(sorted(found)) if len(found) > 1 else tuple(found)
 

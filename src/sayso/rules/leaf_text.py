@@ -18,18 +18,16 @@ _quoted: Final = lru_cache(maxsize=4_096)(encode_basestring)
 
 def leaf_of(entry: Entry, *, ver: int, prev: str, commitment: str) -> bytes:
     """The canonical bytes of the entry's leaf. Raises LeafRefused for what is no leaf."""
-    (
-        one, sub, kind, at, ts, act, src, by, via, effect, scope, own, strong, method, rule, about, old, new, until, since, other, other_kind,
-        primary, more,
-    ) = entry  # fmt: skip
-    if not (0 <= ts < _END and 0 <= at < _END and effect) or (ver == 1) != (prev == ""):
+    at, ts = entry.at, entry.ts
+    if not (0 <= ts < _END and 0 <= at < _END and entry.effect) or (ver == 1) != (prev == ""):
         return leaves.build(leaf_fields(entry, ver=ver, prev=prev, commitment=commitment))
-    plain = not (more or until or since or other or other_kind or primary)
-    x = _few(method, old, new) if plain else _extra(entry)
+    plain = not (entry.x or entry.until or entry.since or entry.other or entry.other_kind or entry.primary)
+    x = _few(entry.method, entry.old, entry.new) if plain else _extra(entry)
     text = (
-        f'{{{_about(about)}"act":{_quoted(act)},"at":{at},"by":{_quoted(by)},"d":"{commitment}","effect":{_quoted(effect)},"id":"{one}",'
-        f'{_OWN[own]}"prev":"{prev}",{_rule(rule)}{_scope(scope)}"src":{_quoted(src)},{_STRONG[strong]}"sub":"{sub}",'
-        f'"t":"{kind}","ts":{ts},"v":1,"ver":{ver},"via":{_quoted(via)}{x}}}'
+        f'{{{_about(entry.about)}"act":{_quoted(entry.act)},"at":{at},"by":{_quoted(entry.by)},"d":"{commitment}",'
+        f'"effect":{_quoted(entry.effect)},"id":"{entry.id}",{_OWN[entry.own]}"prev":"{prev}",{_rule(entry.rule)}{_scope(entry.scope)}'
+        f'"src":{_quoted(entry.src)},{_STRONG[entry.strong]}"sub":"{entry.sub}",'
+        f'"t":"{entry.kind}","ts":{ts},"v":1,"ver":{ver},"via":{_quoted(entry.via)}{x}}}'
     )
     try:
         leaf = text.encode()

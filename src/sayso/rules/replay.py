@@ -14,6 +14,7 @@ import msgspec
 from sayso.rules.entries import KINDS, Entry, entry_of
 from sayso.rules.leaves import LEAF_BYTES_MAX, LeafRefused, parse
 from sayso.rules.state import EMPTY, State, fold, to_bytes
+from sayso.rules.values import Value
 from sayso.rules.words import Scope
 
 ERASED = "erased"
@@ -27,7 +28,7 @@ Columns = tuple[int, int, str, str, str | None, str | None, str | None, str, str
 """What is copied from a leaf: ver, at, kind, the first letters of act, scope (brand, channel, category; all None without), src, effect."""
 
 
-class Link(NamedTuple):
+class Link(Value, frozen=True):
     """Where a chain stands after some leaves: its pseudonym, folded state, newest leaf hash and act, and place in its log."""
 
     sub: str
@@ -37,7 +38,7 @@ class Link(NamedTuple):
     place: Place | None = None
 
 
-class Replayed(NamedTuple):
+class Replayed(Value, frozen=True):
     """A chain after one more leaf: the fields (None when unreadable), the new link, and what is wrong with the leaf.
 
     `breaks`: its prev is not the hash of the leaf before it, so one of the two was changed. `gap`: it does not stand right after that

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sayso.rules.entries import Entry
 from sayso.rules.state import Stamp, State
+from sayso.rules.values import Value
 from sayso.rules.words import Choice, Effect, Scope
 from sayso.rules.words import Method as ConsentMethod
 
 
-class Voice(NamedTuple):
+class Voice(Value, frozen=True):
     """Who speaks through which door. `own`: the person acted; `granted`: a sync profile lets this connection opt people in."""
 
     src: str
@@ -23,7 +23,7 @@ class Voice(NamedTuple):
     relay_only: bool = False
 
 
-class Choose(NamedTuple):
+class Choose(Value, frozen=True):
     """A word for one scope; `field` is what the speaker called it ("" when it is not answered as a preference field)."""
 
     scope: Scope
@@ -87,7 +87,7 @@ class Happen:
 Word = Choose | Restore | Block | Suspend | Locate | Tie | Happen
 
 
-class Row(NamedTuple):
+class Row(Value, frozen=True):
     """One subject as it stands: pseudonym in hex, kind, state, and the readings of others linked to it by pseudonym."""
 
     sub: str
@@ -95,7 +95,7 @@ class Row(NamedTuple):
     state: State
 
 
-class Statement(NamedTuple):
+class Statement(Value, frozen=True):
     """Words said in one act. `contact`, `address` and `lookalikes` are pseudonyms of the rows they are kept in ("" for none).
 
     `refused` names the rule that forbids the whole act: the attempt is kept, nothing changes.
@@ -110,7 +110,7 @@ class Statement(NamedTuple):
     refused: str = ""
 
 
-class Told(NamedTuple):
+class Told(Value, frozen=True):
     """What one word became. `became` is the choice that stands now; `entries` are where it is kept."""
 
     word: Word
@@ -120,7 +120,7 @@ class Told(NamedTuple):
     entries: tuple[str, ...]
 
 
-class Ruling(NamedTuple):
+class Ruling(Value, frozen=True):
     """The entries a statement leaves, in order, the rows after them, and one answer a word."""
 
     entries: tuple[Entry, ...]

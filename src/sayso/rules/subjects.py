@@ -17,17 +17,18 @@ compatibility characters folded. Unicode homographs of other scripts are not mat
 Everything refused here raises InvalidAddress; a check answers ``invalid_address`` for it, so what cannot be kept cannot be sent to.
 """
 
-import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
 
 import idna
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from sayso.rules.keyed_hash import KeyedHash
+from sayso.rules.values import Value
 
 ADDRESS_KIND: Mapping[str, str] = MappingProxyType(
     {
@@ -75,7 +76,7 @@ class InvalidAddress(ValueError):
         self.detail = detail
 
 
-class Address(NamedTuple):
+class Address(Value, frozen=True):
     """One reachable endpoint: ``value`` is the matching form the subject id is made of, ``given`` what was written (trimmed)."""
 
     kind: str
@@ -274,11 +275,9 @@ def _refuse_controls(text: str, what: str) -> None:
 
 
 def _keyed(pepper: bytes, kind: str, value: str) -> bytes:
-    begun = _begun(pepper, kind).copy()  # every id of a hub begins with the same key, and most with the same kind
-    begun.update(value.encode())
-    return begun.digest()
+    return _begun(pepper, kind).digest(value.encode())
 
 
 @lru_cache(maxsize=256)
-def _begun(pepper: bytes, kind: str) -> hmac.HMAC:
-    return hmac.new(pepper, kind.encode() + b"\x00", "sha256")
+def _begun(pepper: bytes, kind: str) -> KeyedHash:
+    return KeyedHash(pepper, kind.encode() + b"\x00")

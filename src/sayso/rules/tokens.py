@@ -21,6 +21,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from sayso.rules.keyed_hash import KeyedHash
 from sayso.rules.times import SECOND
 from sayso.rules.words import Scope
 
@@ -255,14 +256,12 @@ def _about(channel: str, category: str) -> bytes:
 
 
 def _mac(secret: bytes, version: str, kid: str, plain: bytes) -> bytes:
-    begun = _begun(secret, version, kid).copy()  # every permit of an hour begins with the same key and the same text
-    begun.update(plain)
-    return begun.digest()[:_MAC]
+    return _begun(secret, version, kid).digest(plain)[:_MAC]
 
 
 @lru_cache(maxsize=64)
-def _begun(secret: bytes, version: str, kid: str) -> hmac.HMAC:
-    return hmac.new(_subkey(secret, b"mac"), pack(version, kid), "sha256")
+def _begun(secret: bytes, version: str, kid: str) -> KeyedHash:
+    return KeyedHash(_subkey(secret, b"mac"), pack(version, kid))
 
 
 def _crypt(secret: bytes, mac: bytes, body: bytes) -> bytes:

@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from sayso.rules import conflict, gate
 from sayso.rules.catalogue import Catalogue
 from sayso.rules.state import State
+from sayso.rules.values import Value
 from sayso.rules.words import ANY, CHANNELS, Choice, Scope
 
 Word = Literal["out", "back", "silent"]
 
 
-class Reading(NamedTuple):
+class Reading(Value, frozen=True):
     """One contact (or nobody, "") with one address (or none): the rows that are judged together."""
 
     contact: str
     rows: tuple[State, ...]
 
 
-class Heard(NamedTuple):
+class Heard(Value, frozen=True):
     """What the rows of one reading say together, merged once for many questions: strong stamps, and weak opt-ins."""
 
     strong: conflict.Register
@@ -30,7 +31,7 @@ class Heard(NamedTuple):
 
 def heard(readings: tuple[Reading, ...]) -> tuple[Heard, ...]:
     """What each reading says."""
-    return tuple([_heard(*reading) for reading in readings])
+    return tuple([_heard(reading.contact, reading.rows) for reading in readings])
 
 
 def _heard(contact: str, rows: tuple[State, ...]) -> Heard:

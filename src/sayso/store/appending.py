@@ -23,8 +23,7 @@ async def append(connection: Connection, now: int, entries: Rows, saved: Rows, t
         entries, made = (), ()
         if not saved and not tasks:
             return
-    columns = (*_columns(entries, 14), *_columns(saved, 7), *_columns(tasks, 4), *_columns(made, 11))
-    await connection.execute(QUERIES["append"], now, *columns)
+    await connection.execute(QUERIES["append"], now, entries, saved, tasks, made)
 
 
 async def name_again(connection: Connection, named: Rows) -> None:

@@ -13,6 +13,7 @@ from sayso.contracts.gatehouse import Found, Wanted
 from sayso.rules.answer import Logged
 from sayso.rules.cadence import Spent
 from sayso.rules.subjects import CONTACT
+from sayso.rules.values import altered
 from sayso.rules.words import ANY, Scope
 from sayso.store.pool import Connection
 from sayso.store.queries import QUERIES
@@ -35,7 +36,7 @@ class Budgets:
         seen: dict[UUID, Spent] = {}
         for who in self.people[n]:
             seen.update(self.spent.get(who, {}))
-        return found._replace(spent=tuple(seen.values())) if seen else found
+        return altered(found, spent=tuple(seen.values())) if seen else found
 
     def promise(self, n: int, wanted: Wanted, check: UUID, logged: Logged) -> None:
         """Counts an allowed check that asked for it, for the checks behind it too."""

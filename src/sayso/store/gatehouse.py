@@ -193,13 +193,14 @@ class PostgresGatehouse:
         return [(check, logged) for check, logged, _ in verdicts]
 
     async def _found(self, connection: Connection, queries: Sequence[Query]) -> tuple[int, list[Found]]:
-        ids: dict[Key | None, bytes] = {}
-        for contact, address, lookalikes, _, _ in [query.wanted for query in queries]:
-            for key in (contact, address, *lookalikes):
+        ids: dict[Key | None, str] = {}
+        for query in queries:
+            wanted = query.wanted
+            for key in (wanted.contact, wanted.address, *wanted.lookalikes):
                 if key is not None and key not in ids:
-                    ids[key] = place_of(self._pepper, key)[1]
+                    ids[key] = place_of(self._pepper, key)[1].hex()
         order = list(ids)
-        records = await connection.fetch(QUERIES["rows_for_checks"], list(ids.values()) or [bytes(32)])
+        records = await connection.fetch(QUERIES["rows_for_checks"], ",".join(ids.values()) or "00")
         by_key = {
             order[n - 1]: Row(pseudonym.hex(), kind, from_bytes(state, version=version))
             for n, kind, pseudonym, version, state, _ in records
@@ -210,12 +211,12 @@ class PostgresGatehouse:
             await read_links(connection, rows)
         founds = [
             Found(
-                by_key.get(contact),
-                by_key.get(address),
-                tuple([by_key[key] for key in lookalikes if key in by_key]) if lookalikes else (),
+                by_key.get(wanted.contact),
+                by_key.get(wanted.address),
+                tuple([by_key[key] for key in wanted.lookalikes if key in by_key]) if wanted.lookalikes else (),
                 rows,
             )
-            for contact, address, lookalikes, _, _ in [query.wanted for query in queries]
+            for wanted in [query.wanted for query in queries]
         ]
         return records[0]["now"], founds
 
@@ -224,11 +225,11 @@ class PostgresGatehouse:
         sealed = sorted([check.bytes + hashlib.sha256(body).digest() for (check, _, _), body in zip(verdicts, bodies, strict=True)])
         await connection.execute(
             QUERIES["keep_verdicts"],
-            [check for check, _, _ in verdicts],
-            [bytes.fromhex(row.sub) if row else None for _, _, row in verdicts],
-            [logged.verdict.allowed for _, logged, _ in verdicts],
-            [",".join([reason.code for reason in logged.verdict.reasons]) for _, logged, _ in verdicts],
-            bodies,
+            ",".join([str(check) for check, _, _ in verdicts]),
+            ",".join([row.sub if row else "" for _, _, row in verdicts]),
+            ",".join(["t" if logged.verdict.allowed else "f" for _, logged, _ in verdicts]),
+            "\n".join([",".join([reason.code for reason in logged.verdict.reasons]) for _, logged, _ in verdicts]),
+            b"\n".join(bodies).decode(),
             uuid7(now, self._chance(RANDOM_BYTES), 0),
             now,
             len(verdicts),

@@ -21,6 +21,7 @@ from sayso.rules.ids import RANDOM_BYTES, shard_of, uuid7
 from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import to_bytes
 from sayso.rules.statements import Row
+from sayso.rules.values import altered
 from sayso.store.pool import Connection, borrowed
 from sayso.store.queries import QUERIES
 from sayso.store.rows import Held, held, shards_and_pseudonyms
@@ -190,7 +191,7 @@ async def _blank_verdicts(connection: Connection, erased: tuple[list[int], list[
     for record in await connection.fetch(QUERIES["verdicts_of_erased"], *erased, timeout=SLOW):
         logged = from_log(record["body"])
         if logged.campaign or logged.message or logged.sender:
-            blank = to_log(logged._replace(campaign="", message="", sender=""))
+            blank = to_log(altered(logged, campaign="", message="", sender=""))
             changed.append((record["shard"], record["day"], record["id"], blank))
     if changed:
         await connection.execute(QUERIES["blank_verdicts"], *map(list, zip(*changed, strict=True)))

@@ -1,15 +1,16 @@
 """Rows of the subject table as values, and the ids that lead to them."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from sayso.contracts.book import Key
 from sayso.rules.state import from_bytes
 from sayso.rules.statements import Row
 from sayso.rules.subjects import subject_id
+from sayso.rules.values import Value
 
 
-class Held(NamedTuple):
+class Held(Value, frozen=True):
     """One subject as the store holds it: where it lies, the head of its chain, and its row as the rules see it."""
 
     shard: int

@@ -84,7 +84,7 @@ class PostgresSpokes:
                 left.append((*place, one.due_at or 0, again, unsure, cause, one.parked, row.wanted))
         async with borrowed(self._pool) as borrow:
             if done:
-                await borrow.execute(QUERIES["settle_done"], *zip(*done, strict=True))
+                await borrow.execute(QUERIES["settle_done"], done)
             if left:
                 await borrow.executemany(QUERIES["settle_open"], left)
 
@@ -118,7 +118,7 @@ class PostgresSpokes:
                         attempt_id.bytes[-1], attempt_id, connection, bytes.fromhex(alone.sub) if alone else None, attempt.at,
                         attempt.milliseconds, attempt.status, kinds, alone.delivery if alone else None, day, sealed,
                     ))  # fmt: skip
-            await borrow.execute(QUERIES["keep_attempts"], *map(list, zip(*rows, strict=True)))
+            await borrow.execute(QUERIES["keep_attempts"], rows)
 
     async def deliveries(self, connection: UUID, *, before: str, limit: int) -> list[Delivery]:
         """A connection's newest attempts first, beginning before the attempt `before` ("" for the newest)."""

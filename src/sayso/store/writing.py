@@ -23,6 +23,7 @@ from sayso.rules.merkle import leaf_hash
 from sayso.rules.state import EMPTY, to_bytes
 from sayso.rules.statements import Row
 from sayso.rules.subjects import CONTACT
+from sayso.rules.values import altered
 from sayso.store import memos
 from sayso.store.appending import append, name_again
 from sayso.store.pool import Connection
@@ -107,7 +108,7 @@ async def _show(connection: Connection, desk: Desk, acts: Sequence[tuple[int, Ac
     if wanted:
         read = await read_shown(connection, sorted(wanted - desk.new.keys()), vault)
         shown = Shown({**read.names, **{sub: one.name for sub, one in desk.new.items()}}, {**read.latest, **desk.latest})
-        answers.update({n: answer._replace(shown=shown) for n, answer in asking.items()})
+        answers.update({n: altered(answer, shown=shown) for n, answer in asking.items()})
 
 
 class _Ticks:
@@ -146,11 +147,11 @@ async def _lay_out(connection: Connection, acts: Sequence[Act], tools: Tools) ->
     """Locks every subject of the acts in (shard, id) order and reads what they are linked to; who is missing gets a row at the end."""
     keys = {key: place_of(tools.pepper, key) for key in {key: None for act in acts for key in act.keys}}
     order = sorted(set(keys.values()))
-    records = await connection.fetch(QUERIES["lock_subjects"], [shard for shard, _ in order], [subject for _, subject in order])
+    records = await connection.fetch(QUERIES["lock_subjects"], [subject for _, subject in order])
     found = {(one.shard, one.id): one for one in map(held, records)}
     subs = {place: one.row.sub for place, one in found.items()}
     rows = {one.row.sub: one.row for one in found.values()}
-    clock = await connection.fetchrow(QUERIES["clock_and_spokes"], *shards_and_pseudonyms(rows))
+    clock = await connection.fetchrow(QUERIES["clock_and_spokes"], [bytes.fromhex(sub) for sub in rows])
     assert clock is not None
     unwrap = tools.vault.unwrapper()
     pairs = zip(clock["subs"], clock["wrapped"], strict=True)
@@ -257,7 +258,7 @@ def _sealed_entry(desk: Desk, entry: Entry, detail: str, is_shown: bool, tools: 
     salt = tools.chance(SALT_BYTES)
     ver = desk.lengths[sub] = desk.lengths[sub] + 1
     prev, commitment = desk.heads[sub].hex(), leaves.commitment(salt, plain).hex()
-    told = entry._replace(act="custom") if column.startswith(HIDDEN) else entry
+    told = altered(entry, act="custom") if column.startswith(HIDDEN) else entry
     leaf = leaf_of(told, ver=ver, prev=prev, commitment=commitment)
     desk.heads[sub] = leaf_hash(leaf)
     if is_shown and sub in desk.new and is_own_word(entry):

@@ -2,7 +2,7 @@
 -- Locks the rows of subjects in (shard, id) order, so that their entries get one order; gives their states.
 -- The transaction gets its number here, before it looks for connections: a backfill waits for it even if it locks nobody.
 SELECT s.shard, s.id, s.kind, s.pseudonym, s.version, s.length, s.head, s.last_at, s.state
-FROM unnest($1::smallint[], $2::bytea[]) AS k(shard, id) JOIN subject s ON s.shard = k.shard AND s.id = k.id
+FROM unnest($1::bytea[]) AS k(id) JOIN subject s ON s.shard = get_byte(k.id, 0) AND s.id = k.id
 WHERE (SELECT pg_current_xact_id()) IS NOT NULL
 ORDER BY s.shard, s.id FOR UPDATE OF s;
 
@@ -14,8 +14,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
        held.subs, held.wrapped
 FROM (
     SELECT coalesce(array_agg(k.pseudonym), '{}') AS subs, coalesce(array_agg(k.wrapped), '{}') AS wrapped
-    FROM unnest($1::smallint[], $2::bytea[]) AS n(shard, pseudonym)
-    JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym
+    FROM unnest($1::bytea[]) AS n(pseudonym) JOIN subject_key k ON k.shard = get_byte(n.pseudonym, 0) AND k.pseudonym = n.pseudonym
 ) AS held;
 
 -- name: subjects_by_id
@@ -40,29 +39,25 @@ JOIN subject_key k ON k.shard = n.shard AND k.pseudonym = n.pseudonym;
 -- New subjects come in (shard, id) order, like locks; whoever was made by another transaction meanwhile fails the statement.
 WITH leaf AS (
     INSERT INTO entry (shard, id, sub, ver, at, kind, act, brand, channel, category, src, effect, leaf)
-    SELECT * FROM unnest($2::smallint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-                         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
+    SELECT shard, id, sub, ver, at, kind, act, brand, channel, category, src, effect, leaf FROM unnest($2::kept_entry[])
 ), personal AS (
-    INSERT INTO detail (shard, entry, sealed) SELECT * FROM unnest($2::smallint[], $3::uuid[], $15::bytea[])
+    INSERT INTO detail (shard, entry, sealed) SELECT shard, id, sealed FROM unnest($2::kept_entry[])
 ), queued AS (
-    INSERT INTO to_sequence (shard, at, id) SELECT * FROM unnest($2::smallint[], $6::bigint[], $3::uuid[])
+    INSERT INTO to_sequence (shard, at, id) SELECT shard, at, id FROM unnest($2::kept_entry[])
 ), saved AS (
     UPDATE subject s SET version = n.version, length = n.length, head = n.head, last_at = n.last_at, state = n.state
-    FROM unnest($16::smallint[], $17::bytea[], $18::bigint[], $19::bigint[], $20::bytea[], $21::bigint[], $22::bytea[])
-        AS n(shard, id, version, length, head, last_at, state)
+    FROM unnest($3::kept_state[]) AS n
     WHERE s.shard = n.shard AND s.id = n.id
 ), made AS (
     INSERT INTO subject (shard, id, version, length, head, last_at, state, kind, pseudonym, sealed)
     SELECT shard, id, version, length, head, last_at, state, kind, pseudonym, sealed
-    FROM unnest($27::smallint[], $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[],
-                $34::text[], $35::bytea[], $36::bytea[])
-        AS m(shard, id, version, length, head, last_at, state, kind, pseudonym, sealed)
+    FROM unnest($5::kept_subject[])
 ), keyed AS (
-    INSERT INTO subject_key (shard, pseudonym, wrapped) SELECT * FROM unnest($27::smallint[], $35::bytea[], $37::bytea[])
+    INSERT INTO subject_key (shard, pseudonym, wrapped) SELECT shard, pseudonym, wrapped FROM unnest($5::kept_subject[])
 )
 INSERT INTO work (shard, connection, sub, wanted_at, due_at, origin)
 SELECT w.shard, w.connection, w.sub, $1, $1, nullif(w.origin, '')
-FROM unnest($23::smallint[], $24::uuid[], $25::bytea[], $26::text[]) AS w(shard, connection, sub, origin)
+FROM unnest($4::kept_work[]) AS w
 ORDER BY w.shard, w.connection, w.sub
 ON CONFLICT (shard, connection, sub) DO UPDATE SET
     wanted = work.wanted + 1,

@@ -46,7 +46,7 @@ RETURNING w.connection, w.sub, w.wanted, w.lease, w.delivery, w.attempts, w.unsu
 -- Acknowledgements: caught up with what was claimed; due at once where more was wanted meanwhile.
 WITH mine AS MATERIALIZED (
     SELECT w.shard, w.connection, w.sub, s.wanted, s.told, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now
-    FROM unnest($1::smallint[], $2::uuid[], $3::bytea[], $4::uuid[], $5::bigint[], $6::bytea[]) AS s(shard, connection, sub, lease, wanted, told)
+    FROM unnest($1::kept_answer[]) AS s
     JOIN work w ON w.shard = s.shard AND w.connection = s.connection AND w.sub = s.sub
     WHERE w.lease = s.lease
     ORDER BY w.shard, w.connection, w.sub
@@ -80,8 +80,7 @@ UPDATE connection SET state = 'disabled', cause = $2 WHERE id = $1 AND state IN 
 -- name: keep_attempts
 -- Keeps attempts to tell connections something.
 INSERT INTO attempt (shard, id, connection, sub, at, milliseconds, status, outcome, delivery, day, sealed)
-SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bigint[], $6::integer[], $7::smallint[], $8::text[],
-                     $9::uuid[], $10::date[], $11::bytea[]);
+SELECT shard, id, connection, sub, at, milliseconds, status, outcome, delivery, day, sealed FROM unnest($1::kept_attempt[]);
 
 -- name: told_of_subjects
 -- How far each connection is with some subjects.

@@ -1,7 +1,7 @@
 """Saying preferences through a door: preconditions, repeats, the write, its answer. One function serves single calls and batches."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from fastapi import Request, Response
@@ -11,6 +11,7 @@ from sayso.contracts.ground import Ground
 from sayso.flows.record import Memory, Recorded, Said, record
 from sayso.flows.show import show
 from sayso.rules.subjects import CONTACT
+from sayso.rules.values import Value
 from sayso.web.api.wanted import READ_ONLY, Wanted, read_wanted
 from sayso.web.auth import Caller
 from sayso.web.errors import Problem, invalid
@@ -20,14 +21,14 @@ from sayso.web.render import etag, written
 from sayso.web.voices import voice_of
 
 
-class Repeat(NamedTuple):
+class Repeat(Value, frozen=True):
     """A client's idempotency key, and the fingerprint of the request that it stands for."""
 
     key: str
     fingerprint: bytes
 
 
-class Answered(NamedTuple):
+class Answered(Value, frozen=True):
     """An answer's status and JSON bytes; `version` None when it was an earlier one, repeated."""
 
     status: int
@@ -35,7 +36,7 @@ class Answered(NamedTuple):
     version: int | None = None
 
 
-class Saying(NamedTuple):
+class Saying(Value, frozen=True):
     """What a body wants of a subject, ready to be recorded: what is said, what is kept of its answer, and how that is rendered."""
 
     said: Said

@@ -3,7 +3,7 @@
 import difflib
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -14,6 +14,7 @@ from sayso.rules.countries import COUNTRIES
 from sayso.rules.statements import Choose, Locate, Suspend, Word
 from sayso.rules.subjects import CONTACT
 from sayso.rules.times import parse_time
+from sayso.rules.values import Value
 from sayso.rules.words import ANY, Method, Scope, channel_named
 from sayso.web.errors import invalid
 from sayso.web.reading import Strict, address_key, brand_named, escaped, fitted, one_brand
@@ -105,7 +106,7 @@ _NO_CHOICES: Final = frozenset({*GOVERNING, "email_pref_last_updated"})
 _NULLABLE: Final = frozenset({"paused_until", "email", "country", *GOVERNING})
 
 
-class Asked(NamedTuple):
+class Asked(Value, frozen=True):
     """One preference field of a request, in its words; `scope` is None where nothing was stated."""
 
     field: str
@@ -114,7 +115,7 @@ class Asked(NamedTuple):
     stated: bool = True
 
 
-class Wanted(NamedTuple):
+class Wanted(Value, frozen=True):
     """A preferences body, read. `equal` are read-only members that must be as they are, by name. What is personal stays out of the repr."""
 
     words: tuple[Word, ...]
