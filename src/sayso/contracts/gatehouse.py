@@ -1,6 +1,6 @@
 """The gatehouse: where checks read and are logged. A port of its own, because it is the hottest path and must never give an old answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -62,7 +62,7 @@ class Gatehouse(Protocol):
     patience: float
     """Seconds that one who asks waits at most; then the store counts as down."""
 
-    async def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> list[tuple[UUID, Logged]]:
+    def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> Awaitable[list[tuple[UUID, Logged]]]:
         """The id and verdict of each question, in order, logged; whoever asks has `waited` so many seconds already.
 
         Raises Unavailable: then nothing may be allowed.

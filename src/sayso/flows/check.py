@@ -1,7 +1,6 @@
 """Check: the one question, whether this may be sent to this person now."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from uuid import UUID
 
 from sayso.contracts.book import Key, Unavailable
@@ -39,9 +38,15 @@ async def check(
     A store that cannot be reached (None: that is known already) gives unknown_state and no id: never allowed, never an error.
     Logged before it is returned. Whoever asks has `waited` so many seconds for other things already.
     """
-    if gatehouse is not None:
-        with suppress(Unavailable):
-            return list(await gatehouse.ask([_query(question, ground) for question in questions], waited=waited))
+    if gatehouse is None:
+        return _unknown(questions, ground)
+    try:
+        return [*await gatehouse.ask([_query(question, ground) for question in questions], waited=waited)]
+    except Unavailable:
+        return _unknown(questions, ground)
+
+
+def _unknown(questions: Sequence[Question], ground: Ground) -> list[tuple[UUID | None, Logged]]:
     now = ground.clock()
     return [(None, _logged(question, gate.UNREADABLE, now)) for question in questions]
 

@@ -71,34 +71,35 @@ class PostgresGatehouse:
             self._look.cancel()
             self._look = None
 
-    async def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> list[tuple[UUID, Logged]]:
+    def ask(self, queries: Sequence[Query], *, waited: float = 0.0) -> "asyncio.Future[list[tuple[UUID, Logged]]]":
         """The verdicts in order, each logged under its id. Raises Unavailable, at the latest when the patience of one read is over.
 
         Seconds `waited` before count. Also while there is `doubt` (why the store may not be believed, "" for no doubt): an old copy is no better than none.
         """
-        if not queries:
-            return []
-        if self._closed:
-            raise Unavailable("the hub is shutting down")
-        if why := self._doubt():
-            raise Unavailable(f"the store may not be believed: {why}")
         loop = asyncio.get_running_loop()
-        # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
-        waiting = _Waiting(queries, loop.create_future(), loop.time() - waited + self.patience + len(queries) / 1_000)
-        self._turns.join(waiting)
-        self._open.add(waiting)
-        if self._look is None:
-            self._look = loop.call_later(LOOK, self._give_up)
-        try:
-            return await waiting.answer
-        finally:
-            self._open.discard(waiting)
+        answer: asyncio.Future[list[tuple[UUID, Logged]]] = loop.create_future()
+        if not queries:
+            answer.set_result([])
+        elif self._closed:
+            answer.set_exception(Unavailable("the hub is shutting down"))
+        elif why := self._doubt():
+            answer.set_exception(Unavailable(f"the store may not be believed: {why}"))
+        else:
+            # From here, not from when a batch begins: who waits behind a store that does not answer must not wait twice.
+            waiting = _Waiting(queries, answer, loop.time() - waited + self.patience + len(queries) / 1_000)
+            self._turns.join(waiting)
+            self._open.add(waiting)
+            if self._look is None:
+                self._look = loop.call_later(LOOK, self._give_up)
+        return answer
 
     def _give_up(self) -> None:
         """Tells everybody who has waited too long. One look for all: a timer for each question costs as much as reading it."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        _fail([one for one in self._open if one.until <= now], Unavailable("the store did not answer in time"))
+        late = [one for one in self._open if one.until <= now]
+        _fail(late, Unavailable("the store did not answer in time"))
+        self._open.difference_update(late)
         self._look = loop.call_later(LOOK, self._give_up) if self._open else None
 
     async def warm(self) -> None:
@@ -145,6 +146,12 @@ class PostgresGatehouse:
             await connection.execute(QUERIES["seal_batches"], [UUID(batch.id) for batch in batches], UUID(entry))
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await self._settle(batch)
+        finally:
+            self._open.difference_update(batch)
+
+    async def _settle(self, batch: Sequence[_Waiting]) -> None:
         queries = [query for one in batch for query in one.queries]
         try:
             verdicts = await asyncio.wait_for(self._judged(queries), self.patience + len(queries) / 1_000)
