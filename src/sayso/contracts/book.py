@@ -117,7 +117,7 @@ class Shown(Value, frozen=True):
     latest: Mapping[str, Noted]
 
 
-class Memo(Value, frozen=True):
+class Memo(Value, frozen=True, gc=True):
     """An answer to keep under a client's idempotency key; `render` turns the written act into the bytes that were answered."""
 
     client: str

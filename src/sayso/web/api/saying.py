@@ -36,7 +36,7 @@ class Answered(Value, frozen=True):
     version: int | None = None
 
 
-class Saying(Value, frozen=True):
+class Saying(Value, frozen=True, gc=True):
     """What a body wants of a subject, ready to be recorded: what is said, what is kept of its answer, and how that is rendered."""
 
     said: Said
