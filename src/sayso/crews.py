@@ -12,7 +12,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import uvloop
@@ -31,11 +31,11 @@ STANDS_BACK: Final = 5
 """How much nicer such a process is than the one that started it: whoever asks or opts out meanwhile goes first."""
 
 
-class Report(msgspec.Struct, Generic[Found], frozen=True):
-    """How much a process is done with, and at the end what it found, or why it could not look."""
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How much a process is done with, and at the end what it found, as JSON, or why it could not look."""
 
     done: int = 0
-    found: Found | None = None
+    found: msgspec.Raw = msgspec.Raw()
     unavailable: str = ""
 
 
@@ -60,10 +60,10 @@ async def share(module: str, tasks: Sequence[msgspec.Struct], kind: type[Found],
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(msgspec.json.encode(tasks[n]) + b"\n")
-        while (report := _read(await process.stdout.readline(), kind)).found is None:
+        while not (report := _read(await process.stdout.readline())).found:
             done[n] = report.done
             tell(sum(done))
-        return report.found
+        return msgspec.json.decode(report.found, type=kind)
 
     try:
         for _ in tasks:
@@ -76,10 +76,8 @@ async def share(module: str, tasks: Sequence[msgspec.Struct], kind: type[Found],
             await process.wait()
 
 
-def _read(line: bytes, kind: type[Found]) -> Report[Found]:
-    report: Report[Found] = (
-        msgspec.json.decode(line, type=Report[kind]) if line else Report(unavailable="a process that helped ended before it was done")  # type: ignore[valid-type]  # a type only when it runs
-    )
+def _read(line: bytes) -> Report:
+    report = msgspec.json.decode(line, type=Report) if line else Report(unavailable="a process that helped ended before it was done")
     if report.unavailable:
         raise Unavailable(report.unavailable)
     return report
@@ -96,12 +94,12 @@ def toil(task: type[Task], work: Callable[[Task, Say], Awaitable[Any]]) -> None:
 
     try:
         with uncollected():
-            _say(Report(found=uvloop.run(whole())))
+            _say(Report(found=msgspec.Raw(msgspec.json.encode(uvloop.run(whole())))))
     except (Unavailable, OSError) as failure:
         _say(Report(unavailable=str(failure)))
 
 
-def _say(report: Report[Any]) -> None:
+def _say(report: Report) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -122,8 +122,7 @@ def _lookalikes(said: Said) -> tuple[Key, ...]:
     """Where an opt-out through an address is kept, and taken back, besides: other spellings of it, that checks of any spelling look at."""
     if said.address is None or not any(isinstance(word, Restore) or (isinstance(word, Choose) and word.out) for word in said.words):
         return ()
-    others = aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]
-    return tuple([Key(other.kind, other.value, other.given) for other in others])
+    return tuple([key_of(other) for other in aliases(Address(said.address.kind, said.address.value, said.address.given))[1:]])
 
 
 def _judge(said: Said, lookalikes: tuple[Key, ...], scene: Scene, window: int) -> Judged:

@@ -22,10 +22,10 @@ WRITERS: Final = 2
 """Transactions at once in one process: while one waits for its commit the next is being judged."""
 GROUP: Final = 250
 FEW: Final = 16
+"""Acts that begin at once: half of what 64 callers bring to each of two processes. With 32, each waited for nearly everybody it had."""
 LINGER: Final = 0.003
 LINGERS: Final = 5
-"""How often a group of few acts waits three milliseconds for more, as long as more come: a transaction takes as long as judging a dozen of them.
-Half of what 64 callers bring to each of two processes is enough: with 32 a process waited for nearly everybody it had."""
+"""How often a group of few acts waits three milliseconds for more, as long as more come: a transaction takes as long as judging a dozen of them."""
 TRIES: Final = 8
 Waiting = tuple[Sequence[Act], "asyncio.Future[list[Answer]]"]
 """Acts that are kept together, and where their answers go."""
