@@ -26,6 +26,7 @@ from sayso.opening import Parts, database_of, opened
 from sayso.settings import Settings
 from sayso.store import embedded
 from sayso.web.corked import CorkedHttp
+from sayso.web.spreading import EvenServer, Held
 
 log = structlog.get_logger("sayso")
 
@@ -93,8 +94,8 @@ async def _serve_and_stop(plan: Plan, listener: socket.socket) -> None:
             await embedded.stop(plan.settings.data_dir)
 
 
-async def serve_here(plan: Plan, listener: socket.socket) -> None:
-    """One web process, with the worker in it where the plan has one."""
+async def serve_here(plan: Plan, listener: socket.socket, held: Held | None = None, place: int = 0) -> None:
+    """One web process, with the worker in it where the plan has one; `held` is what all web processes hold, this one at `place`."""
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(opened(plan.settings))
         with suppress(Unavailable):
@@ -109,7 +110,7 @@ async def serve_here(plan: Plan, listener: socket.socket) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         with _left_alone(), _ended_once():
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await EvenServer(config, [0] if held is None else held, place).serve(sockets=[listener])
 
 
 @contextmanager
@@ -154,9 +155,12 @@ def _supervise(plan: Plan, listener: socket.socket) -> None:
     for name in ENDING:
         signal.signal(name, lambda *_: ending.set())
 
+    held = context.RawArray("i", plan.processes)
+
     def start(n: int) -> SpawnProcess:
-        target = _web_child if n < plan.processes else _worker_child
-        child = context.Process(target=target, args=(_packed(plan.settings), listener), name=f"sayso-{n}")
+        given = (_packed(plan.settings), listener)
+        target, more = (_web_child, (held, n)) if n < plan.processes else (_worker_child, ())
+        child = context.Process(target=target, args=(*given, *more), name=f"sayso-{n}")
         child.start()
         return child
 
@@ -206,9 +210,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watch-parent", daemon=True).start()
 
 
-def _web_child(values: dict[str, Any], listener: socket.socket) -> None:
+def _web_child(values: dict[str, Any], listener: socket.socket, held: Held, place: int) -> None:
     _end_with_parent()
-    uvloop.run(serve_here(Plan(_unpacked(values), worker=False), listener))
+    uvloop.run(serve_here(Plan(_unpacked(values), worker=False), listener, held, place))
 
 
 def _worker_child(values: dict[str, Any], listener: socket.socket) -> None:

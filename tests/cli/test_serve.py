@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,46 @@ def test_commands_work_beside_the_running_hub_and_leave_it_running(home: Path) -
         assert hub.returncode == 0 and "leaked" not in complained, complained
         assert json.loads(said)["url"] == f"http://127.0.0.1:{port}"
     assert state(home) is embedded.State.STOPPED
+
+
+def held_by(process: int, port: int) -> int:
+    """How many connections to the port a process holds."""
+    ours = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, here, _, state, *_, inode = line.split()[:10]
+        if here.endswith(f":{port:04X}") and state == "01":  # established
+            ours.add(f"socket:[{inode}]")
+    count = 0
+    for one in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            count += str(one.readlink()) in ours
+    return count
+
+
+def test_what_a_client_opens_at_once_is_shared_among_the_web_processes(home: Path) -> None:
+    port = free_port()
+    with running(home, "serve", "--no-worker", "--processes", "2", "--port", str(port)) as hub, ExitStack() as lines:
+        assert answers(port, hub)
+        children = [int(one) for one in Path(f"/proc/{hub.pid}/task/{hub.pid}/children").read_text().split()]
+
+        def held() -> list[int]:
+            return sorted([count for one in children if (count := held_by(one, port))], reverse=True)
+
+        def opened(count: int) -> None:
+            for _ in range(count):
+                lines.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+
+        end = time.monotonic() + PATIENCE
+        while len(held()) < 2 and time.monotonic() < end:  # until both take connections
+            opened(1)
+            time.sleep(0.1)
+        lines.close()
+        while held() and time.monotonic() < end:
+            time.sleep(0.05)
+        opened(40)
+        while sum(held()) < 40 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert sum(held()) == 40 and held()[1] >= 10, held()
 
 
 def test_a_connection_that_stood_idle_for_a_while_is_still_answered(home: Path) -> None:
