@@ -1,7 +1,7 @@
 """Turns: what many ask for at the same time is done in batches, because a transaction costs about the same for one as for a dozen.
 
 The crowd parts in two halves that take turns: one waits for the store while the other is worked on. Whoever comes alone does not wait
-for company, and nothing is ever waited for but a batch under way and a moment in which more come.
+for company, and nothing is ever waited for but a batch under way.
 """
 
 import asyncio
@@ -15,10 +15,6 @@ AT_ONCE: Final = 2
 """Batches under way at once in one process."""
 COMPANY: Final = 12
 """Who are fewer wait for the batch under way, which is over in a few milliseconds, rather than for a transaction of their own."""
-LINGER: Final = 0.001
-"""Seconds that whoever comes right behind others waits for more: where many ask one by one, that saves a transaction for each."""
-BUSY: Final = 0.01
-"""Seconds after a batch in which the next one counts as right behind it; whoever comes alone does not wait."""
 
 
 class Asked(Protocol):
@@ -44,15 +40,11 @@ class Turns(Generic[One]):
         self._waiting: deque[One] = deque()
         self._flights: dict[asyncio.Task[None], int] = {}
         self._begins = False
-        self._landed_at = float("-inf")
 
     def join(self, one: One) -> None:
         """Takes one more; who comes meanwhile shares the batch."""
         self._waiting.append(one)
-        if not self._begins:
-            self._begins = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(LINGER if loop.time() - self._landed_at < BUSY else 0, self._begin)
+        self._begin_soon()
 
     async def end(self) -> list[One]:
         """Cancels the batches under way, and waits for that. Gives those whom nobody has begun with."""
@@ -87,8 +79,11 @@ class Turns(Generic[One]):
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
         self._flights.pop(flight)
-        loop = asyncio.get_running_loop()
-        self._landed_at = loop.time()
-        if self._waiting and not self._begins:
+        if self._waiting:
+            self._begin_soon()
+
+    def _begin_soon(self) -> None:
+        """Begins when everybody who comes in this turn of the loop has come."""
+        if not self._begins:
             self._begins = True
-            loop.call_soon(self._begin)
+            asyncio.get_running_loop().call_soon(self._begin)
