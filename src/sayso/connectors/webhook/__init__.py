@@ -37,7 +37,7 @@ about = About(
     channels=("*",),
     grain="contact",
     can_resubscribe=True,
-    pace=Pace(per_second=500, concurrency=32),
+    pace=Pace(per_second=2_000, concurrency=32),
     batch=1,
     settings=(
         Setting("url", "the https address that is told", required=True),
