@@ -96,7 +96,8 @@ async def _told(
     """What the connection answered to each change, and how. Where every change is a request of its own, they are made side by side."""
     one_by_one = connector.about.batch == 1
     parts = [[each] for each in changes] if one_by_one else [changes] if changes else []
-    return list(await asyncio.gather(*(_talk(connection, connector, part, drive, ground.clock()) for part in parts)))
+    now = ground.clock()
+    return list(await asyncio.gather(*(_talk(connection, connector, part, drive, now) for part in parts)))
 
 
 async def _talk(connection: Connection, connector: Connector, changes: Sequence[tuple[Claimed, Change]], drive: Drive, now: int) -> Talk:
