@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
 import random
 import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from bench.line import lines
 
@@ -56,7 +59,11 @@ async def throughput(
 
 
 async def latencies(port: int, *, token: str, people: int, per_second: int, seconds: float) -> list[float]:
-    """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting)."""
+    """Milliseconds of each check, asked at a steady pace whatever the answers take (an open loop hides no waiting).
+
+    Where it may (as root), the client goes before everybody else meanwhile: it stands for one on a machine of its own, and what it waited
+    for a processor would count as the hub's.
+    """
     chance, taken = random.Random(7), []
     async with lines(port, token) as hub:
 
@@ -70,16 +77,29 @@ async def latencies(port: int, *, token: str, people: int, per_second: int, seco
                 raise RuntimeError(f"a check was answered {status}")
             taken.append((time.perf_counter() - due) * 1000)
 
-        start, running = time.perf_counter(), set()
-        for n in range(int(per_second * seconds)):
-            due = start + n / per_second
-            if (ahead := due - time.perf_counter()) > 0:
-                await asyncio.sleep(ahead)
-            task = asyncio.create_task(one(due))
-            running.add(task)
-            task.add_done_callback(running.discard)
-        await asyncio.gather(*running)
+        with _first():
+            start, running = time.perf_counter(), set()
+            for n in range(int(per_second * seconds)):
+                due = start + n / per_second
+                if (ahead := due - time.perf_counter()) > 0:
+                    await asyncio.sleep(ahead)
+                task = asyncio.create_task(one(due))
+                running.add(task)
+                task.add_done_callback(running.discard)
+            await asyncio.gather(*running)
     return taken
+
+
+@contextmanager
+def _first() -> Iterator[None]:
+    """Lets this process go before all others where it may (as root)."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
 
 
 def percentile(values: list[float], share: float) -> float:
