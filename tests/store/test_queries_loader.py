@@ -1,5 +1,6 @@
 """The named statements: explained, found once, and naming the shard of every hot table they touch."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,9 @@ def test_every_real_statement_names_its_shard() -> None:
 
 def test_the_real_statements_are_there_by_name() -> None:
     assert QUERIES["applied_migrations"].startswith("SELECT number")
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_no_statement_looks_rows_up_by_a_clock_that_moves_while_it_runs(name: str) -> None:
+    """`clock_timestamp()` is volatile: compared with it, every row is read, whatever index there is. `statement_timestamp()` stands still."""
+    assert not re.search(r"[<>]=?\s*\(extract\(epoch FROM clock_timestamp\(\)\)", QUERIES[name])

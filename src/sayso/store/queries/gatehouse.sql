@@ -23,7 +23,7 @@ SELECT body FROM verdict WHERE shard = $1 AND day = $2 AND id = $3;
 -- name: asked_lately
 -- Whether a batch of checks was logged within the last second; those that are sealed already are too old to matter.
 SELECT EXISTS (
-    SELECT 1 FROM verdict_batch WHERE sealed_by IS NULL AND at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 1000000
+    SELECT 1 FROM verdict_batch WHERE sealed_by IS NULL AND at > (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 1000000
 );
 
 -- name: unsealed_batches

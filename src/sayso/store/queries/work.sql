@@ -10,7 +10,7 @@ SELECT * FROM connection WHERE id = $1;
 -- Where one connection has work that is due, oldest first; only looks, the claim decides.
 -- every shard: one connection's due rows lie in any shard; the claim that follows names one
 SELECT w.shard, w.sub FROM work w
-WHERE w.connection = $1 AND w.acked < w.wanted AND w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+WHERE w.connection = $1 AND w.acked < w.wanted AND w.due_at <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
 ORDER BY w.due_at LIMIT $2;
 
 -- name: waiting_work
@@ -28,7 +28,7 @@ WITH mine AS MATERIALIZED (
     FROM unnest($2::smallint[], $3::bytea[], $4::uuid[]) AS a(shard, sub, delivery)
     JOIN work w ON w.shard = a.shard AND w.connection = $1 AND w.sub = a.sub
     WHERE w.acked < w.wanted
-      AND (w.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
+      AND (w.due_at <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint OR ($7 AND w.lease IS NULL))
     ORDER BY w.shard, w.connection, w.sub
     FOR UPDATE OF w
 )
