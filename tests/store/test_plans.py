@@ -49,3 +49,11 @@ async def test_what_is_due_is_found_without_going_through_all_that_waits(hub: Hu
     await hub.pool.execute("ANALYZE work")
     assert len(await hub.pool.fetch(QUERIES["due_work"], connection, 64)) == 3
     assert await read(hub, "due_work", connection, 64) < 10
+
+
+async def test_statistics_of_large_tables_are_taken_no_oftener_than_after_a_tenth_of_their_rows(hub: Hub) -> None:
+    """Taking them reads tens of thousands of pages, beside checks that want the same processors."""
+    everywhere = await hub.pool.fetchval("SHOW autovacuum_analyze_scale_factor")
+    for table, options in await hub.pool.fetch("SELECT relname, reloptions FROM pg_class WHERE relkind IN ('r', 'p')"):
+        own = dict(option.split("=") for option in options or [])
+        assert float(own.get("autovacuum_analyze_scale_factor", everywhere)) >= 0.1, table

@@ -341,10 +341,9 @@ def configure(folder: Folder, sockets: Path) -> None:
         "wal_compression": "off",
         "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
-        # Hot rows are updated for ever: small, frequent vacuums keep their pages short.
+        # Hot rows are updated for ever: small, frequent vacuums keep their pages short. Statistics are taken as seldom as PostgreSQL does.
         "autovacuum_naptime": "15s",
         "autovacuum_vacuum_scale_factor": "0.02",
-        "autovacuum_analyze_scale_factor": "0.02",
         "autovacuum_vacuum_cost_limit": "2000",
         # A hub that hangs inside a transaction must not hold a person's row for ever.
         "idle_in_transaction_session_timeout": "60s",
