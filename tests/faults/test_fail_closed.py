@@ -166,7 +166,8 @@ WAYS: tuple[Callable[[Broken], Any], ...] = (
 
 @asynccontextmanager
 async def locked(at: Broken, table: str) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(at.url, timeout=30)
+    # The server ends transactions that stand idle for a minute; at the full figure this one stands longer.
+    connection = await asyncpg.connect(at.url, timeout=30, server_settings={"idle_in_transaction_session_timeout": "0"})
     try:
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
