@@ -215,7 +215,7 @@ async def latency(hub: Bench, people: int) -> list[Figure]:
     taken, kept = [], []
     try:
         await p99(1)  # until connections are open
-        alone = [await p99() for _ in range(ROUNDS)]
+        alone = [await p99(2) for _ in range(ROUNDS)]
         async with importing(hub):
             for _ in range(ROUNDS):
                 before, start = await _written(connection), time.perf_counter()
