@@ -103,7 +103,7 @@ def test_the_real_statements_are_there_by_name() -> None:
     assert QUERIES["applied_migrations"].startswith("SELECT number")
 
 
-@pytest.mark.parametrize("name", sorted(QUERIES))
-def test_no_statement_looks_rows_up_by_a_clock_that_moves_while_it_runs(name: str) -> None:
+def test_no_statement_looks_rows_up_by_a_clock_that_moves_while_it_runs() -> None:
     """`clock_timestamp()` is volatile: compared with it, every row is read, whatever index there is. `statement_timestamp()` stands still."""
-    assert not re.search(r"[<>]=?\s*\(extract\(epoch FROM clock_timestamp\(\)\)", QUERIES[name])
+    moving = re.compile(r"[<>]=?\s*\(extract\(epoch FROM clock_timestamp\(\)\)")
+    assert [name for name, sql in QUERIES.items() if moving.search(sql)] == []

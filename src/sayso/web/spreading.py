@@ -1,7 +1,7 @@
 """Spreading: each of several web processes takes its even share of the connections that come.
 
 All of them listen on one socket, so that no connection waits for a process that died. Left to the system, whoever wakes first takes all
-that wait, and keeps them: of 64 that a client opens at once one process was seen to get 10 and the other 54, while half a processor idled.
+that wait, and keeps them: of 64 that a client opened at once one process was seen to get 10 and the other 54.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class _Door:
     def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], compare: Callable[[], bool]) -> None:
         self._listener, self._protocol, self._compare = listener, protocol, compare
         self._loop = asyncio.get_running_loop()
-        self._one_comes: asyncio.Future[None] = self._loop.create_future()
+        self._comes = asyncio.Event()
         listener.setblocking(False)
         self._taking = self._loop.create_task(self._take(), name="door")
 
@@ -90,10 +90,7 @@ class _Door:
 
     async def _somebody(self) -> None:
         """Waits until a connection waits."""
-        self._one_comes = self._loop.create_future()
-        self._loop.add_reader(self._listener, self._one_came)
-        await self._one_comes
-
-    def _one_came(self) -> None:
+        self._loop.add_reader(self._listener, self._comes.set)
+        await self._comes.wait()
         self._loop.remove_reader(self._listener)
-        self._one_comes.set_result(None)
+        self._comes.clear()
