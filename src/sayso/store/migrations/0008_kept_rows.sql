@@ -1,5 +1,5 @@
 -- What the busiest statements keep, a value for each row: for an array of each column the driver looks at every value several times
--- to tell whether it is an array itself, which was a tenth of all the hub's work for a write.
+-- to tell whether it is an array itself, which took a tenth of all the time of a write.
 
 CREATE TYPE kept_entry AS (
     shard smallint, id uuid, sub bytea, ver bigint, at bigint, kind text, act text, brand text, channel text, category text, src text,
