@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -16,6 +17,8 @@ from asyncpg.pool import PoolConnectionProxy
 from sayso.store.queries import QUERIES
 
 FOLDER = Path(__file__).parent / "migrations"
+REWORDED: Final = {8: bytes.fromhex("f2a96ec4eb942491f9e24de2a8d48b149a96f03396cb341b6b57b9ada69e8e86")}
+"""What databases may hold instead of a file's hash: for a few commits 0008 had another word in its comment, and the same statements."""
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 
 
@@ -73,7 +76,7 @@ def missing(known: Sequence[Migration], applied: Sequence[tuple[int, str, bytes]
                 f"The database has had migration {number:04d}_{name}, this version of Sayso ends at {last:04d}: "
                 "start the newer version again, or restore a backup made by this one."
             )
-        if number != place or known[number - 1].sha256 != sha256:
+        if number != place or sha256 not in (known[number - 1].sha256, REWORDED.get(number)):
             raise SchemaChanged(
                 f"The database has had migration {number:04d}_{name}, but not as this version of Sayso holds it: "
                 "install the version that wrote it; released migrations are never edited."
